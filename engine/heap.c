@@ -25,7 +25,7 @@ static size_t mapped;
 
 static _Noreturn void stop(const char *what) {
   terminal_give_back(); /* first, so that the message appears on the normal screen */
-  static const char start[] = "crank: the JavaScript engine cannot go on: ";
+  static const char start[] = "crank: the JavaScript engine has failed: ";
   ssize_t ignored = write(STDERR_FILENO, start, sizeof start - 1);
   ignored = write(STDERR_FILENO, what, strlen(what));
   ignored = write(STDERR_FILENO, ".\n", 2);
@@ -35,11 +35,11 @@ static _Noreturn void stop(const char *what) {
 
 _Noreturn void wasm_trap(enum wasm_trap trap) {
   static const char *const names[] = {
-      [TRAP_UNREACHABLE] = "it came upon a state that it holds for impossible",
+      [TRAP_UNREACHABLE] = "it reached an impossible state",
       [TRAP_DIVISION_BY_ZERO] = "it divided by zero",
       [TRAP_INTEGER_OVERFLOW] = "a number is too large for an integer",
-      [TRAP_INVALID_CONVERSION] = "it made an integer of what is not a number",
-      [TRAP_INDIRECT_CALL] = "it called a function that is not there",
+      [TRAP_INVALID_CONVERSION] = "it converted a value that is not a number to an integer",
+      [TRAP_INDIRECT_CALL] = "it called a function that does not exist",
       [TRAP_OUT_OF_BOUNDS] = "it copied beyond the end of its memory",
   };
   stop(names[trap]);
@@ -92,7 +92,7 @@ u32 wasm_memory_grow(u32 pages) {
   if (pages > HEAP_MOST_PAGES - before) stop("it needs more than 256 MiB of memory");
   size_t end = ((size_t)before + pages) * WASM_PAGE;
   if (end > mapped && heap_map(mapped, end - mapped) < 0)
-    stop(errno == EEXIST ? "something else lies where its memory would grow" : "the system gives it no more memory");
+    stop(errno == EEXIST ? "its memory cannot grow, because the address range is in use" : "the system has no more memory");
   wasm_memory_pages = before + pages;
   return before;
 }
@@ -113,9 +113,10 @@ static void on_fault(int number, siginfo_t *info, void *context) {
   (void)context;
   uintptr_t at = (uintptr_t)info->si_addr;
   if (info->si_code <= 0) stop("a process sent it the signal of a fault");
-  if (at >= WASM_MEMORY && at < WINDOW_END) stop("it went beyond its memory, or the file of its image is cut off");
+  if (at >= WASM_MEMORY && at < WINDOW_END)
+    stop("it accessed an address outside of its memory, or the file of its image is cut off");
   if (is_below_stack(at)) stop("it ran out of stack");
-  stop("it came upon a fault of its own, or the file of the program is cut off");
+  stop("it has a fault, or the file of the program is cut off");
 }
 
 void heap_guard(void) {

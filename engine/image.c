@@ -96,7 +96,7 @@ static ssize_t read_at(int fd, void *to, size_t length, size_t at) {
 
 static const char *check(const struct header *header, size_t length) {
   if (memcmp(header->magic, MAGIC, sizeof MAGIC) != 0) return "it is not an image of the engine";
-  if (header->format != FORMAT) return "it has another format than this program reads";
+  if (header->format != FORMAT) return "this program cannot read its format";
   if (memcmp(header->build_id, ENGINE_BUILD_ID, sizeof header->build_id) != 0) return "it was made by another build";
   if (header->length != length - PAGE) return "it is cut off, or something was added to it";
   const struct engine_state *state = &header->state;
@@ -107,12 +107,12 @@ static const char *check(const struct header *header, size_t length) {
 }
 
 static const char *out_of_room(void) {
-  return errno == EEXIST ? "something else is in memory where the engine has to be" : strerror(errno);
+  return errno == EEXIST ? "the address range of the engine is in use" : strerror(errno);
 }
 
 static const char *fill(int fd, size_t at, const struct header *header) {
   ssize_t count = read_at(fd, (void *)(WASM_MEMORY + header->from), header->length, at);
-  return count == (ssize_t)header->length ? NULL : "it cannot be read to its end";
+  return count == (ssize_t)header->length ? NULL : "it cannot be read completely";
 }
 
 static const char *copy(int fd, size_t at, const struct header *header) {

@@ -81,7 +81,7 @@ static char *current_directory(void) {
 bool facts_have_directory(void) {
   char path[PATH_MAX];
   if (getcwd(path, sizeof path) || errno != ENOENT) return true;
-  say("the working directory does not exist any more: change to another one, and try again");
+  say("the working directory does not exist any more: change to another one and retry");
   return false;
 }
 
@@ -136,7 +136,7 @@ bool facts_collect(int argc, char **argv) {
   known.started_at = clock_now();
   known.home = facts_home();
   if (!known.home) {
-    say("cannot find its own program by /proc/self/exe: %s; /proc must be mounted", strerror(errno));
+    say("cannot find its own program in /proc/self/exe: %s; /proc must be mounted", strerror(errno));
     return false;
   }
   char line[64];

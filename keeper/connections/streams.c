@@ -64,8 +64,8 @@ static void refuse_head(struct connection *connection) {
 /* Sends the refusal if there is room for it now. The rest of the client's input is not read. */
 static void refuse_line(struct connection *connection) {
   static const char answer[] =
-      "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":\"the line is too long: it may have "
-      "1 MiB, and a stranger's first one 64 KiB\"}}\n";
+      "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":\"the line is too long: the limit is "
+      "1 MiB, or 64 KiB for the first line of an untrusted user\"}}\n";
   connection_add_output(connection, answer, sizeof answer - 1);
   (void)connection_send(connection);
 }

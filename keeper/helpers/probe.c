@@ -150,7 +150,7 @@ _Noreturn static void ask(const struct target *target) {
   late = "no did not accept a connection in time";
   for (;; wait_a_moment()) {
     int fd = socket(target->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) say_error("cannot be asked");
+    if (fd < 0) say_error("cannot be probed");
     if (connect(fd, (const void *)&target->address, target->length) < 0) say_error("cannot be connected to");
     if (target->path) begin_request(fd, target->path);
     if (target->owner == 0 || is_accepted_by_owner(fd, target)) {
@@ -159,7 +159,7 @@ _Noreturn static void ask(const struct target *target) {
       send_all(fd, "\r\n");
       read_answer(fd);
     }
-    late = "unsure left all connections to other workers until the time was over";
+    late = "unsure left all connections to other workers until the timeout";
     (void)close(fd);
   }
 }
@@ -197,7 +197,7 @@ _Noreturn static void run(char **command) {
     if (errno != EINTR) say_error("cannot be waited for");
   }
   char sentence[SENTENCE];
-  if (WIFSIGNALED(status)) (void)snprintf(sentence, sizeof sentence, "no was ended by signal %d", WTERMSIG(status));
+  if (WIFSIGNALED(status)) (void)snprintf(sentence, sizeof sentence, "no was killed by signal %d", WTERMSIG(status));
   else (void)snprintf(sentence, sizeof sentence, "no exited with status %d", WEXITSTATUS(status));
   say_and_clean_up(WIFEXITED(status) && WEXITSTATUS(status) == 0 ? "ok" : sentence);
 }

@@ -183,7 +183,7 @@ _Noreturn void keeper_run(int argc, char **argv) {
     if (reexec_is_dry_run()) exit(resumed);
     if (resumed != RESUME_DONE) {
       /* Only this process is lost: the next crank adopts the running workers. */
-      say("the state that the keeper before this one left cannot be understood; it ends, start crank again to adopt its workers");
+      say("the state of the previous keeper cannot be read; start crank again to adopt the workers");
       exit(1);
     }
     /* A program that is executed by descriptor gets its number as its name (execveat(2)). */

@@ -168,7 +168,7 @@ size_t sink_take_report(struct sink *sink, uint64_t now, char *out, size_t cap) 
     const char *reason = strerrordesc_np(sink->error);
     sink->told_failure = true;
     sink->told_at = now;
-    return written(cap, snprintf(out, cap, "cannot write to %s: %s; lines are lost until it works again", sink->name,
+    return written(cap, snprintf(out, cap, "cannot write to %s: %s; lines are lost until this succeeds again", sink->name,
                                  reason ? reason : "unknown error"));
   }
   if (!sink->told_failure && sink->lost == 0) return 0;

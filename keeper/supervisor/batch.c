@@ -110,7 +110,7 @@ static struct said_what take_frame(size_t length, bool attached) {
   uint8_t code = in.data[scanned + 4];
   struct reader fields = fields_of(scanned, length);
   const struct frame *kind = frames_find(code);
-  if (!kind) return nonsense("a command that does not exist", "");
+  if (!kind) return nonsense("an unknown command", "");
   if (!wire_matches(kind->signature, fields.at, (size_t)(fields.end - fields.at))) return nonsense("a malformed", kind->name);
   if (code == COMMAND_present || code == COMMAND_base) return nonsense("a message that only a candidate may send:", kind->name);
   bool stands_alone = code == COMMAND_attach || code == COMMAND_idle;
@@ -136,7 +136,7 @@ struct said_what batch_next(bool attached) {
   enum channel_result result = CHANNEL_MORE;
   for (;;) {
     while (in.length > scanned) {
-      if (!has_sane_length(scanned)) return nonsense("a frame of impossible length", "");
+      if (!has_sane_length(scanned)) return nonsense("a frame of invalid length", "");
       size_t length = whole_frame(scanned);
       if (length == 0) break;
       struct said_what what = take_frame(length, attached);

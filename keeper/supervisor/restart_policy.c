@@ -54,7 +54,7 @@ uint64_t restart_policy_start_failed(const char *what, bool at_boot) {
     return 0;
   }
   if (!at_boot && !said_trouble) {
-    say("the supervisor cannot be started: %s; what runs goes on, and it is tried again", what);
+    say("the supervisor cannot be started: %s; workers keep running, and crank retries", what);
     said_trouble = true;
   }
   return pause_after(failed_starts);
@@ -74,7 +74,7 @@ uint64_t restart_policy_died(const char *what, bool from_outside) {
   if (from_outside) return 0;
   blame();
   if (stuck_deaths <= DEATHS_WITHOUT_PROGRESS) return 0;
-  if (!said_trouble) say("the supervisor dies again and again (%s); what runs goes on, and it is tried again", what);
+  if (!said_trouble) say("the supervisor dies repeatedly (%s); workers keep running, and crank retries", what);
   said_trouble = true;
   return pause_after(stuck_deaths - DEATHS_WITHOUT_PROGRESS);
 }

@@ -187,13 +187,13 @@ static void set_time_limit(bool answered) {
 }
 
 static void complain_and_kill(const char *what) {
-  say("the supervisor (pid %d) said %s; it is restarted", (int)pid, what);
+  say("the supervisor (pid %d) sent %s; it is restarted", (int)pid, what);
   kill_it();
 }
 
 static void attach(uint64_t protocol) {
   if (protocol != PROTOCOL_VERSION) {
-    complain_and_kill("that it speaks another protocol");
+    complain_and_kill("another protocol version");
     return;
   }
   state = ATTACHED;
@@ -231,7 +231,7 @@ static void watch_it_leave(void) {
     if (said == SAID_COMMIT) owner->committed();
     if (said == SAID_NOTHING || said == SAID_GOODBYE || said == SAID_NONSENSE) return;
   }
-  complain_and_kill("more after it was told to sleep");
+  complain_and_kill("more batches after sleep");
 }
 
 static void take_batches(uint64_t until) {
@@ -308,7 +308,7 @@ static void died(const siginfo_t *info) {
   }
   bool from_outside = !exited && info->si_status == SIGKILL && !killed_by_us;
   restart_policy_count();
-  (void)snprintf(what, sizeof what, exited ? "it ended with status %d" : "it was ended by signal %d", info->si_status);
+  (void)snprintf(what, sizeof what, exited ? "it exited with status %d" : "it was killed by signal %d", info->si_status);
   if (!has_attached) {
     if (from_outside) pause_before_next(FIRST_PAUSE_MS); /* not its own fault, so the pauses do not grow */
     else start_failed(what);

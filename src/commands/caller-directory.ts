@@ -14,7 +14,7 @@ export const callerDirectory = (): string => {
 
 const REPLACED = "\ufffd";
 const NOT_UTF8 =
-  "the name of the directory in which this is called is not UTF-8; go to another, or give -cwd with an absolute path";
+  "the name of the working directory is not UTF-8; change to another one, or give -cwd with an absolute path";
 
 const ownDirectory = (): string => {
   try {
@@ -23,7 +23,9 @@ const ownDirectory = (): string => {
     return isPlain(given) && isSameDirectory(given, real) ? given : real;
   } catch {
     if ((statusOf("/proc/self/cwd")?.links ?? 0) > 0) throw new UsageError(NOT_UTF8);
-    throw new UsageError("the working directory was removed; change to another, or give -cwd with an absolute path");
+    throw new UsageError(
+      "the working directory was removed; change to another one, or give -cwd with an absolute path",
+    );
   }
 };
 

@@ -169,10 +169,10 @@ const readSwitch = (name: string, text: string): boolean => {
 };
 
 const unknown = (name: string, names: readonly string[]): string => {
-  if (/^\d/.test(name)) return `-${name.slice(0, 20)} is no flag, and a negative number is not wanted here`;
+  if (/^\d/.test(name)) return `-${name.slice(0, 20)}: negative value not allowed`;
   const near = nearest(name, names);
   const hint = near === null ? "" : `; did you mean -${near}?`;
-  return `there is no flag ${/^[\w.-]+$/.test(name) ? `-${name}` : JSON.stringify(`-${name}`)}${hint}`;
+  return `no such flag ${/^[\w.-]+$/.test(name) ? `-${name}` : JSON.stringify(`-${name}`)}${hint}`;
 };
 
 /** The name that `typed` was probably meant to be: one that it begins, or that is at most two edits away; null for none. */

@@ -8,7 +8,7 @@ export class OutputError extends Error {
   override readonly name = "OutputError";
   readonly code: string;
   constructor(code: string, options?: ErrorOptions) {
-    super(`couldn't write the output: ${code === CLOSED ? "standard output is closed" : code}`, options);
+    super(`cannot write the output: ${code === CLOSED ? "standard output is closed" : code}`, options);
     this.code = code;
   }
 }

@@ -80,8 +80,7 @@ const isOfSystem = (error: unknown): boolean => isDirectoryGone(error) || error 
 
 const sentence = (error: unknown): string => {
   if (error instanceof OutputError) return error.message;
-  if (isDirectoryGone(error))
-    return "the working directory does not exist any more: change to another one, and try again";
+  if (isDirectoryGone(error)) return "the working directory does not exist any more: change to another one and retry";
   const what = error instanceof Error ? error.message : String(error);
   return `unexpected answer or fault: ${what}; set CRANK_DEBUG=1 to see where`;
 };

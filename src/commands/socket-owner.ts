@@ -8,5 +8,5 @@ export const strangeOwner = async (path: string): Promise<string | null> => {
   const uid = await socketOwner(path);
   if (uid === null || uid === 0 || uid === host.processes.identity().uid) return null;
   const name = findUser(String(uid))?.name;
-  return `the control socket ${path} belongs to user ${uid}${name === undefined ? "" : ` (${name})`}, who decides what it says`;
+  return `the control socket ${path} belongs to user ${uid}${name === undefined ? "" : ` (${name})`}, which controls its answers`;
 };

@@ -26,7 +26,7 @@ type DefaultFlag = { [F in SpecFlag]: Table[F] extends { readonly ofCrank: strin
 export const DEFAULT_FLAGS = Object.fromEntries(
   SPEC_ROWS.filter(([, field]) => field.ofCrank !== undefined).map(([flag, field]) => [
     flag,
-    flagOf(field, `unless crankctl run says otherwise, ${field.help}`, field.ofCrank),
+    flagOf(field, `unless crankctl run overrides it, ${field.help}`, field.ofCrank),
   ]),
 ) as { readonly [F in DefaultFlag]: Flag };
 

@@ -124,7 +124,7 @@ const ROLLOUTS: ReadonlySet<Method> = new Set(["run", "reload", "rollback"]);
 
 const tooLong = (bytes: number): RequestTooLongError =>
   new RequestTooLongError(
-    `the request would have ${bytes} bytes, and crank takes at most ${LIMITS.lineBytes} (1 MiB); pass what is long in a file`,
+    `the request would have ${bytes} bytes, and crank takes at most ${LIMITS.lineBytes} (1 MiB); pass long values in a file`,
   );
 
 class Connection implements Client {
@@ -182,7 +182,7 @@ class Connection implements Client {
 
   lose(reason: ChannelError | null): void {
     if (this.#lost !== null) return;
-    const why = reason === null ? "crank has closed the connection" : `the connection was lost: ${reason.message}`;
+    const why = reason === null ? "crank closed the connection" : `the connection was lost: ${reason.message}`;
     this.#end(new ConnectionLostError(why, { cause: reason }));
   }
 
@@ -207,7 +207,7 @@ class Connection implements Client {
     if (this.#lost !== null) return;
     const isWaiting = [...this.#waiting.values()].some(({ timer }) => timer !== undefined);
     this.#waitingBytes = isWaiting ? this.#waitingBytes + bytes.length : 0;
-    if (this.#waitingBytes > MAX_WAITING_BYTES) return this.#refuse("bytes without end came instead of an answer");
+    if (this.#waitingBytes > MAX_WAITING_BYTES) return this.#refuse("the answer is too long");
     let from = 0;
     for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, from)) {
       this.#line(this.#joined(bytes.subarray(from, end)));

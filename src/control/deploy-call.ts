@@ -73,7 +73,7 @@ const reconnect = async (
       if (!(error instanceof ConnectError || error instanceof ConnectionLostError)) throw error;
       if (error instanceof NoAnswerError) throw error;
       if (host.clock.monotonicNow() < giveUpAt) continue;
-      throw new ConnectionLostError(`${lost.message}, and there is no crank any more`, { cause: error });
+      throw new ConnectionLostError(`${lost.message}, and crank does not run any more`, { cause: error });
     }
   }
 };

@@ -33,7 +33,7 @@ export const parseClientLine = (line: Uint8Array): ClientLine => {
   if (value === undefined) return foreign(text, "the line is not valid JSON");
   if (Array.isArray(value)) {
     if (!value.some((item) => isObject(item) && "jsonrpc" in item)) return foreign(text, NO_REQUEST);
-    return broken("batches are not taken: send each request on a line of its own");
+    return broken("batches are not supported: send each request on its own line");
   }
   if (!isObject(value) || !("jsonrpc" in value || "method" in value)) return foreign(text, NO_REQUEST);
   return request(value);

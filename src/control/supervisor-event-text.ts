@@ -19,35 +19,35 @@ export const describeSupervisorEvent = (event: SupervisorEvent): string => {
 
 const SENTENCES: { readonly [K in SupervisorEvent["kind"]]: (event: OfKind<K>) => string } = {
   supervisorDied: ({ ending }) =>
-    `The supervisor ended ${howIt(ending)} and was started again; the workers did not notice`,
+    `The supervisor ${describeEnding(ending)}; it was restarted, and the workers are not affected`,
   messageSetAside: ({ event, bytes }) =>
-    `A message that ended three supervisors was set aside (event ${event}, ${bytes} bytes); please report it`,
+    `Three supervisors crashed on the same message, which is skipped (event ${event}, ${bytes} bytes); please report this`,
   runDirectoryGone: ({ directory, failure }) =>
     failure === null
-      ? `The directory ${directory} was gone, and was made again; leave it alone while crank runs`
-      : `The directory ${directory} was gone: ${failure}`,
-  journalFailed: ({ step, reason }) => `The journal cannot be written (${step}: ${reason}); it goes on in memory`,
-  journalRestored: ({ afterMs }) => `The journal is on the disk again, after ${Math.ceil(afterMs / 1000)} s in memory`,
+      ? `The directory ${directory} was removed, and was created again; do not remove it while crank runs`
+      : `The directory ${directory} was removed: ${failure}`,
+  journalFailed: ({ step, reason }) => `The journal cannot be written (${step}: ${reason}); it continues in memory`,
+  journalRestored: ({ afterMs }) => `The journal is on disk again, after ${Math.ceil(afterMs / 1000)} s in memory`,
   recordFailed: ({ path, reason }) =>
-    `The record ${path} could not be written: ${reason}; the deploy stands, and it is tried again`,
-  recordRestored: ({ path }) => `The record ${path} is written again, with the current generation`,
+    `The record ${path} could not be written: ${reason}; the deploy is complete, and crank retries`,
+  recordRestored: ({ path }) => `The record ${path} was written again, with the current generation`,
   releaseGone: ({ generation, worker, gone, cwd, file }) =>
-    `Generation ${generation} ran from ${gone}, which is gone; worker ${worker} is started from what was given, which leads to ${file} in ${cwd === "" ? "crank's directory" : cwd} now`,
+    `Generation ${generation} ran from ${gone}, which was removed; worker ${worker} is started from the path as given, which now leads to ${file} in ${cwd === "" ? "crank's directory" : cwd}`,
   listenerShutDown: ({ address, failure }) =>
     failure === null
-      ? `${address}: a worker shut this socket down for everybody; it listens again`
-      : `${address}: a worker shut this socket down for everybody, and it cannot be made to listen again: ${failure}`,
+      ? `${address}: a worker shut this socket down for all workers; it listens again`
+      : `${address}: a worker shut this socket down for all workers, and it cannot listen again: ${failure}`,
   socketName: (name) => `${name.address}: ${describeName(name)}${suppressed(name.more)}`,
   socketNameFailed: ({ address, what, reason, more }) => `${address}: ${what}: ${reason}${suppressed(more)}`,
   backlogRestored: ({ address, generation, before, after }) =>
-    `${address}: a worker of generation ${generation} let only ${before} connections wait; it is ${after} again. Let it listen with a backlog of ${after}: on Node, server.listen({ fd: 3 }, ${after})`,
+    `${address}: a worker of generation ${generation} had set the backlog to ${before}; it is ${after} again. Make it listen with a backlog of ${after}: on Node, server.listen({ fd: 3 }, ${after})`,
   socketsNotHeld: (worker) => `${nameOf(worker)} is ready but ${describeSockets(worker.sockets)}`,
   socketsUnseen: (worker) =>
-    `Whether w${nameOf(worker).slice(1)} holds ${worker.sockets.join(", ")} cannot be seen (a process of it has other rights than crank); it is taken for ready`,
+    `${nameOf(worker)} is accepted as ready, but crank cannot see whether it holds ${worker.sockets.join(", ")}: one of its processes has other privileges than crank`,
   socketsUnaccepted: ({ sockets, listens, waiting, ...worker }) =>
-    `${nameOf(worker)} holds ${sockets.join(", ")} but is not seen to accept connections there; it listens on ${listens.join(", ")}. ${describeWaiting(waiting)}; let it serve on the descriptor that it is given`,
+    `${nameOf(worker)} holds ${sockets.join(", ")} but is not seen to accept connections there; it listens on ${listens.join(", ")}. ${describeWaiting(waiting)}; make it serve on the inherited descriptor`,
   upgradeRefused: ({ by, message }) => (by === null ? message : `${by}: ${message}`),
-  upgradeStarted: ({ from, path }) => `Upgrading from ${from} to what ${path} is`,
+  upgradeStarted: ({ from, path }) => `Upgrading from ${from} to the program at ${path}`,
   upgradeDone: ({ from, to, keeper }) =>
     `Upgraded from ${from} to ${to}, ${keeper ? "supervisor and keeper" : "the supervisor"}`,
   upgradeFailed: ({ message }) => message,
@@ -60,16 +60,16 @@ const SENTENCES: { readonly [K in SupervisorEvent["kind"]]: (event: OfKind<K>) =
     `Adopted ${pids.length} of the ${of === 1 ? "1 worker" : `${of} workers`} that crank ${pid} left (pid ${pids.join(", ")}), ${afterMs} ms after the start`,
   workersLeft: ({ count }) => `Leaving ${count === 1 ? "1 worker" : `${count} workers`} to the next crank`,
   processesKilled: (killed) => describeKilled(killed),
-  workerErrno: ({ worker, reason, more }) => `Worker ${worker} reports a failure: ${reason}${suppressed(more ?? 0)}`,
+  workerErrno: ({ worker, reason, more }) => `Worker ${worker} reports an error: ${reason}${suppressed(more ?? 0)}`,
   wordsRefused: ({ worker, pid, uid, words, more }) =>
-    `Process ${pid} of user ${uid} said ${words} for worker ${worker}, to which it does not belong; ignored${suppressed(more)}`,
+    `Process ${pid} of user ${uid} sent ${words} for worker ${worker}, to which it does not belong; ignored${suppressed(more)}`,
   wordsNotUnderstood: (event) =>
-    `${nameOf(event)} said ${quote(event.words)} on ${event.channel === "notify" ? "its notify socket" : "the control socket"}, which means nothing to crank; ignored`,
+    `${nameOf(event)} sent ${quote(event.words)} on ${event.channel === "notify" ? "its notify socket" : "the control socket"}, which crank does not know; ignored`,
   tokenRefused: ({ address, times, waitMs }) =>
-    `${address} has shown a wrong token ${times === 1 ? "once" : `${times} times`}; its next connection waits for ${(waitMs / 1000).toFixed(1)} s`,
+    `${address} sent a wrong token ${times === 1 ? "once" : `${times} times`}; its next connection is delayed by ${(waitMs / 1000).toFixed(1)} s`,
   watchdogRefused: ({ worker, times, pid }) =>
-    `WATCHDOG=1 for worker ${worker} came from other processes alone (${times} times, process ${pid} last), which does not count`,
-  descriptorsStored: (stored) => `${nameOf(stored)} left ${descriptors(stored.count)} (${quote(stored.name)})`,
+    `WATCHDOG=1 for worker ${worker} came only from other processes (${times} times, process ${pid} last); ignored`,
+  descriptorsStored: (stored) => `${nameOf(stored)} stored ${descriptors(stored.count)} (${quote(stored.name)})`,
   descriptorsGiven: ({ worker, count, way }) =>
     way === "start"
       ? `Worker ${worker} is started with ${count} stored descriptors`
@@ -80,15 +80,15 @@ const SENTENCES: { readonly [K in SupervisorEvent["kind"]]: (event: OfKind<K>) =
 const describeName = ({ state, pid, command, reason }: OfKind<"socketName">): string => {
   switch (state) {
     case "restored":
-      return "the socket's file was gone, and was put back";
+      return "the socket's file was removed, and was restored";
     case "taken":
-      return `another process listens at this path now${pid === 0 ? "" : ` (pid ${pid}${command === null ? "" : `, ${command}`})`}; crank's socket is not reached by it. Stop that process, and crank takes the path back`;
+      return `another process listens at this path now${pid === 0 ? "" : ` (pid ${pid}${command === null ? "" : `, ${command}`})`}; clients do not reach crank's socket. Stop that process; crank then takes the path back`;
     case "blocked":
-      return `something that is not a socket has this path now (${reason ?? "unknown"}); crank's socket is not reached by it. Remove it, and crank takes the path back`;
+      return `a file that is not a socket has this path now (${reason ?? "unknown"}); clients do not reach crank's socket. Remove the file; crank then takes the path back`;
     case "lost":
-      return `the socket's file is gone (${reason ?? "unknown"}); a new socket is to be bound there`;
+      return `the socket's file was removed, and cannot be restored (${reason ?? "unknown"}); a new socket will be bound there`;
     case "bound":
-      return "a new socket is bound there; workers that have the one before are replaced";
+      return "a new socket is bound there; workers with the old socket are replaced";
   }
 };
 
@@ -96,34 +96,29 @@ const describeKilled = ({ worker, count, processes }: OfKind<"processesKilled">)
   const whose = worker === 0 ? "earlier workers" : `worker ${worker}`;
   const names = processes.map(({ pid, command }) => `${pid} ${JSON.stringify(command)}`);
   const all = [...names, ...(count > names.length ? ["…"] : [])].join(", ");
-  return `Killed ${count === 1 ? "1 process" : `${count} processes`} that ${whose} had left: ${all}`;
+  return `Killed ${count === 1 ? "1 process" : `${count} processes`} that ${whose} left: ${all}`;
 };
 
 const describeLoss = (lost: DescriptorsLost): string => {
   switch (lost.cause) {
     case "overflow":
-      return `${nameOf(lost)} sent more descriptors at once than could be taken; some are lost${suppressed(lost.more)}`;
+      return `${nameOf(lost)} sent more descriptors at once than crank can take; some are lost${suppressed(lost.more)}`;
     case "full":
-      return `${nameOf(lost)} sent a descriptor to be stored, but ${lost.reason}; what more is sent is closed`;
+      return `${nameOf(lost)} sent a descriptor to be stored, but ${lost.reason}; further descriptors are closed`;
     case "failed":
       return `The descriptor ${quote(lost.name)} of worker ${lost.worker} is not stored: ${lost.reason}${suppressed(lost.more)}`;
     case "peer":
       return `The stored descriptor ${quote(lost.name)} has lost its peer and is dropped${suppressed(lost.more)}`;
     case "killed":
       return lost.extent === "surely"
-        ? `Lost with crank ${lost.pid}, which alone held them: ${named(lost)}; their connections are closed`
-        : `Lost if the worker that has them fails before it is ready, for crank ${lost.pid} held copies: ${named(lost)}`;
+        ? `Lost with crank ${lost.pid}, which held the only copies: ${named(lost)}; their connections are closed`
+        : `Lost if the worker that has them fails before it is ready, because crank ${lost.pid} held the other copies: ${named(lost)}`;
   }
 };
 
 const describeWaiting = (waiting: number): string => {
   if (waiting === 0) return "Clients would wait";
   return waiting === 1 ? "1 connection waits" : `${waiting} connections wait`;
-};
-
-const howIt = (ending: Ending): string => {
-  if (ending.kind === "exit") return `with status ${ending.code}`;
-  return ending.kind === "signal" ? `of ${ending.signal}` : describeEnding(ending);
 };
 
 const nameOf = ({ worker, pid }: { readonly worker: number; readonly pid: number | null }): string =>

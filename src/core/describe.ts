@@ -11,9 +11,9 @@ export const describeEnding = (ending: Ending): string => {
     case "exit":
       return `exited with status ${ending.code}`;
     case "signal":
-      return `was ended by ${ending.signal}${ending.core ? " and dumped core" : ""}`;
+      return `was killed by ${ending.signal}${ending.core ? " and dumped core" : ""}`;
     case "unknown":
-      return "ended; how is not known";
+      return "exited with an unknown status";
   }
 };
 
@@ -33,9 +33,9 @@ export const describeRefusal = (refusal: Refusal): string => {
     case "wrongPid":
       return `Passed pid (${refusal.passed}) doesn't match the current pid (${refusal.current})`;
     case "nothingToScale":
-      return "Nothing is running that could be scaled; run a command first";
+      return "No workers to scale; deploy a command first";
     case "outOfRange":
-      return `${refusal.instances} workers are not possible; give a number from 0 to 1000`;
+      return `${refusal.instances} workers are out of range; give a number from 0 to 1000`;
   }
 };
 
@@ -51,35 +51,35 @@ export const describeServiceEvent = (event: ServiceEvent): string => {
     case "workerStopping":
       return `Stopping ${worker(event)} with ${event.signal}`;
     case "workerGone":
-      return `${capital(worker(event))} ${describeEnding(event.ending)}${event.expected ? "" : ", unasked"}`;
+      return `${capital(worker(event))} ${describeEnding(event.ending)}${event.expected ? "" : " (unexpected)"}`;
     case "workerFailed":
       return `${capital(worker(event))} failed: ${describeReason(event.failure)}${attempts(event.attemptsLeft)}`;
     case "workerStatus":
-      return `${capital(worker(event))} says: ${event.status}`;
+      return `${capital(worker(event))} reports: ${event.status}`;
     case "workerLeaving":
-      return `${capital(worker(event))} goes by itself`;
+      return `${capital(worker(event))} is exiting without a stop signal`;
     case "workerMainGone":
-      return `The main process of ${worker(event)} ${describeEnding(event.ending)}${event.expected ? "" : ", unasked"}; ${describeRest(event)}`;
+      return `The main process of ${worker(event)} ${describeEnding(event.ending)}${event.expected ? "" : " (unexpected)"}; ${describeRest(event)}`;
     case "workerMoved":
-      return `Worker ${event.worker} is process ${event.pid} from now on, and was ${event.before}`;
+      return `The main process of worker ${event.worker} is now ${event.pid}, before ${event.before}`;
     case "workerDismissed":
       return `${capital(worker(event))} is replaced: ${describeEviction(event.reason)}`;
     case "placeGivenUp":
-      return `The place of ${worker(event)} is given up; ${count(event.left, "worker")} from now on`;
+      return `${capital(worker(event))} has no attempts left and is not replaced; the service now has ${count(event.left, "worker")}`;
     case "rolloutStarted":
       return `Rolling out generation ${event.generation}, ${count(event.instances, "worker")}`;
     case "rolloutWaiting":
       return event.reason.kind === "pause"
-        ? `Generation ${event.generation} pauses for ${seconds(event.reason.afterMs)} before the next replacement`
-        : `Generation ${event.generation} waits: ${count(event.reason.limit, "worker")} may drain at once, and so many do`;
+        ? `The rollout of generation ${event.generation} pauses for ${seconds(event.reason.afterMs)} before the next replacement`
+        : `The rollout of generation ${event.generation} waits for a drain to end: at most ${count(event.reason.limit, "worker")} may drain at once`;
     case "rolloutGoesOn":
-      return `Generation ${event.generation} goes on`;
+      return `The rollout of generation ${event.generation} continues`;
     case "rolloutComplete":
-      return `Generation ${event.generation} is in place after ${seconds(event.tookMs)}`;
+      return `Rolled out generation ${event.generation} in ${seconds(event.tookMs)}`;
     case "rolloutRolledBack":
       return `Generation ${event.generation} was rolled back: ${describeReason(event.failure)}${describeServing(event.current)}`;
     case "respawnScheduled":
-      return `The next start is in ${seconds(event.inMs)}`;
+      return `The next worker starts in ${seconds(event.inMs)}`;
     case "scaled":
       return `Scaling from ${event.from} to ${count(event.to, "worker")}`;
     case "shutdownStarted":
@@ -114,7 +114,7 @@ export const describeReason = (failure: Failure): string => {
     case "spawn":
       return failure.detail ?? describeStep(failure);
     case "dismissed":
-      return `it got ready, but before it was available ${describeEviction(failure.reason)}`;
+      return `it was ready, but before it was available: ${describeEviction(failure.reason)}`;
     case "deadline":
       return `the rollout was not complete within ${seconds(failure.afterMs)}`;
     case "superseded":
@@ -125,17 +125,18 @@ export const describeReason = (failure: Failure): string => {
 };
 
 const SIGNS = {
-  notify: "it said READY=1",
+  notify: "it sent READY=1",
   ack: "it acknowledged that it is ready",
-  delay: "it ran for as long as it takes to count as ready",
+  delay: "it ran for the readiness delay",
   probe: "its probe succeeded",
 } as const;
 
 /** What is wrong with a worker's sockets, after "it". */
 export const describeSockets = ({ missing, listens, apart }: SocketFinding): string => {
-  const where = listens.length === 0 ? "it listens nowhere" : `it listens on ${listens.join(", ")}`;
-  if (missing.length > 0) return `does not hold ${missing.join(", ")}; ${where}`;
-  if (apart === undefined) return `holds its sockets; ${where} besides`;
+  const where = listens.length === 0 ? "nowhere" : `on ${listens.join(", ")}`;
+  if (missing.length > 0) return `does not hold ${missing.join(", ")}; it listens ${where}`;
+  if (apart === undefined)
+    return `holds its sockets; it ${listens.length === 0 ? "listens nowhere else" : `also listens ${where}`}`;
   return `holds its sockets only in process ${apart.holder}; process ${apart.listener} listens on ${listens.join(", ")}; run that one itself, a wrapper such as npm closes the sockets on the way`;
 };
 
@@ -143,13 +144,13 @@ export const describeSockets = ({ missing, listens, apart }: SocketFinding): str
 const describeEviction = (reason: Eviction): string => {
   switch (reason.kind) {
     case "notAlive":
-      return `it is not alive, the last probe found that it ${reason.detail}`;
+      return `it is not alive: the last probe found that it ${reason.detail}`;
     case "watchdog":
-      return reason.afterMs === null ? "it asked for it" : `it has not fed its watchdog for ${seconds(reason.afterMs)}`;
+      return reason.afterMs === null ? "it requested it" : `it sent no WATCHDOG=1 for ${seconds(reason.afterMs)}`;
     case "age":
       return `it was started ${seconds(reason.afterMs)} ago`;
     case "memory":
-      return `it uses ${megabytes(reason.bytes)} of memory, and may use ${megabytes(reason.limit)}`;
+      return `it uses ${megabytes(reason.bytes)} of memory, more than its limit of ${megabytes(reason.limit)}`;
   }
 };
 

@@ -27,7 +27,7 @@ export const helpOf = (setting: Kind & { readonly help: string; readonly initial
   const initial = defaultShown(setting, setting.initial);
   switch ("none" in setting ? setting.none : undefined) {
     case "unlimited":
-      return `${setting.help}; 0 is no limit (${initial})`;
+      return `${setting.help}; 0 means no limit (${initial})`;
     case "kept":
       return `${setting.help}; 0 or less keeps the previous value (${initial} at first)`;
     default:

@@ -66,7 +66,7 @@ export const SPEC_FIELDS = {
     parameter: "cwd",
     meaning: "directory",
     initially: "`callerCwd`, else the directory of crank",
-    help: "working directory of the workers; with a COMMAND, the one that crankctl is called in",
+    help: "working directory of the workers; with a COMMAND, the one in which crankctl is called",
     about: "The directory of the workers.",
   },
   start: {
@@ -141,8 +141,8 @@ export const SPEC_FIELDS = {
     before: false,
     initial: false,
     group: "Rollout",
-    help: "workers hand over their connections: start each successor when the old worker is gone (-surge 0)",
-    about: "A worker leaves its descriptors to its successor, which starts when the worker is gone.",
+    help: "workers hand over their connections: start each successor when the old worker has exited (-surge 0)",
+    about: "A worker leaves its descriptors to its successor, which starts when the worker has exited.",
   },
   "fd-store": {
     kind: "count",
@@ -216,7 +216,7 @@ export const SPEC_FIELDS = {
     kind: "duration",
     least: 1000,
     none: "unlimited",
-    because: "workers would be replaced all the time",
+    because: "workers would be replaced continuously",
     parameter: "maxAge",
     key: "maxAgeMs",
     before: null,
@@ -255,9 +255,9 @@ export const SPEC_FIELDS = {
     meaning: "readiness",
     initial: { kind: "notify" },
     group: "Readiness",
-    help: "how a worker proves that it serves: notify, ack, delay:SEC, tcp, http:PATH or exec:COMMAND",
+    help: "how a worker shows that it is ready: notify, ack, delay:SEC, tcp, http:PATH or exec:COMMAND",
     about:
-      "How a worker proves that it serves. `delay`: it is alive after `after` ms. `http`: GET `path` is answered with 2xx. `exec`: `command` exits with 0.",
+      "How a worker shows that it is ready. `delay`: it still runs after `after` ms. `http`: GET `path` is answered with 2xx. `exec`: `command` exits with 0.",
   },
   "probe-interval": {
     ...PROBE_TIME,
@@ -302,7 +302,7 @@ export const SPEC_FIELDS = {
     meaning: "liveness",
     initial: { kind: "off" },
     group: "Liveness",
-    help: "how a ready worker shows that it is alive, or else is replaced: http:PATH, exec:COMMAND, tcp, watchdog:SEC (it sends WATCHDOG=1 at least this often) or off",
+    help: "how a ready worker shows that it is alive; otherwise it is replaced: http:PATH, exec:COMMAND, tcp, watchdog:SEC (it sends WATCHDOG=1 at least this often) or off",
     about: "How a ready worker shows that it is alive. `watchdog`: it sends WATCHDOG=1 at least every `period` ms.",
   },
   "live-interval": {
@@ -419,7 +419,7 @@ export const SPEC_FIELDS = {
     sparse: true,
     initial: false,
     group: "Process",
-    help: "workers, and what they start, gain no privileges by executing a program such as sudo",
+    help: "workers and their descendants gain no privileges by executing a program such as sudo",
     about: "Workers cannot gain privileges by executing a program.",
   },
   limit: {

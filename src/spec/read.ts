@@ -58,7 +58,7 @@ const duration = (setting: Extract<Kind, { kind: "duration" }>, label: string, t
   const ms = readSeconds(label, text, { min, max });
   if (ms <= 0 && none !== undefined) return none === "kept" ? undefined : null;
   if (ms < least && because !== undefined)
-    throw new ValueError(`${label} has to be at least ${seconds(least)}: ${because}`);
+    throw new ValueError(`${label} must be at least ${seconds(least)}: ${because}`);
   return ms;
 };
 

@@ -74,10 +74,10 @@ const environment = () =>
       const names = Object.keys(entries);
       if (names.length > BOUNDS.environmentNames) return `must have at most ${BOUNDS.environmentNames} names`;
       for (const name of names) {
-        if (!isEnvironmentName(name)) return `has ${quote(name)}, which cannot be the name of an environment variable`;
+        if (!isEnvironmentName(name)) return `has ${quote(name)}, which is not a valid name of an environment variable`;
         const value = entries[name] ?? "";
         if (!isClean(value))
-          return `gives ${quote(name)} a value with a zero byte or half a surrogate pair, which no variable can have`;
+          return `gives ${quote(name)} a value with a zero byte or half a surrogate pair, which is not allowed`;
         if (byteLength(name) + byteLength(value) + 1 > BOUNDS.argumentBytes)
           return `gives ${quote(name)} a value that is longer than ${BOUNDS.argumentBytes} bytes`;
       }
@@ -101,7 +101,7 @@ const limits = () =>
     (entries) => {
       if (Object.keys(entries).length > BOUNDS.limits) return `must have at most ${BOUNDS.limits} names`;
       const wrong = Object.keys(entries).find((name) => !/^[a-z]{1,16}$/.test(name));
-      return wrong === undefined ? null : `has ${quote(wrong)}, which is no limit's name`;
+      return wrong === undefined ? null : `has ${quote(wrong)}, which is not the name of a limit`;
     },
     "an object of whole numbers from 0, and null for no limit",
   );

@@ -77,7 +77,7 @@ test("output that cannot be written is an error", async () => {
     stderr: "pipe",
   });
   expect(await child.exited).toBe(1);
-  expect(await new Response(child.stderr).text()).toBe("ERROR: couldn't write the output: ENOSPC\n");
+  expect(await new Response(child.stderr).text()).toBe("ERROR: cannot write the output: ENOSPC\n");
   closeSync(full);
 });
 
@@ -107,7 +107,7 @@ describe("kill, scale, rollback, reload, shutdown, history, info and status", ()
     expect(await asked("reload")).toEqual([0, "Started successfully\n", {}]);
     expect(await asked("shutdown")).toEqual([0, "Shutting down, workers left: 2\n", {}]);
     expect(await asked("shutdown", "-wait")).toEqual([0, "Shut down\n", { wait: true }]);
-    expect(await desk.ctl("kill")).toMatchObject({ status: 2, stderr: expect.stringContaining("which workers?") });
+    expect(await desk.ctl("kill")).toMatchObject({ status: 2, stderr: expect.stringContaining("no worker selected") });
   });
 
   test("show what crank says, for people and as JSON", async () => {
@@ -204,7 +204,7 @@ describe("logs and events", () => {
     expect([await child.exited, await new Response(child.stderr).text()]).toEqual([0, ""]);
   });
 
-  test("say that crank has closed the connection when it does", async () => {
+  test("say that crank closed the connection when it does", async () => {
     desk.serve("web", (_, reply) => {
       reply.result({});
       reply.close();
@@ -212,7 +212,7 @@ describe("logs and events", () => {
     expect(await desk.ctl("logs", "-f")).toEqual({
       status: 1,
       stdout: "",
-      stderr: "crank has closed the connection\n",
+      stderr: "crank closed the connection\n",
     });
   });
 

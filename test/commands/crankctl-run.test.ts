@@ -69,7 +69,7 @@ describe("run", () => {
     expect(ended.status).toBe(1);
     expect(ended.stdout).toBe("Exited with code: 3\n");
     expect(ended.stderr).toBe(
-      "ERROR: command failed: Exited with code: 3\nThe last lines of worker 8 (pid 52):\n  | first\n  | \\x1b]0;title\\x07last \\x9b31m words\n",
+      "ERROR: command failed: Exited with code: 3\nLast lines of worker 8 (pid 52):\n  | first\n  | \\x1b]0;title\\x07last \\x9b31m words\n",
     );
     const json = await desk.ctl("run", "-wait", "-json", "ruby");
     expect([json.status, JSON.parse(json.stdout)]).toEqual([1, { error: FAILURE }]);

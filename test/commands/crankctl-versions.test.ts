@@ -117,8 +117,8 @@ describe("a newer crank", () => {
     expect(await desk.ctl("events", "-once")).toEqual({
       status: 0,
       stderr: "",
-      stdout: `${AT} 1 moonRose, of which this crankctl knows nothing; -json shows it
-${AT} 3 The supervisor ended with status 1 and was started again; the workers did not notice
+      stdout: `${AT} 1 moonRose, an event that this crankctl does not know; -json shows it
+${AT} 3 The supervisor exited with status 1; it was restarted, and the workers are not affected
 `,
     });
     expect((await desk.ctl("events", "-once", "-json")).stdout).toContain('"kind":"moonRose","over":"\\u001b[2J"');

@@ -20,17 +20,17 @@ describe("the exit status", () => {
     desk.serve("web", (_, reply) => reply.close());
     expect(await desk.ctl("ps")).toMatchObject({
       status: 1,
-      stderr: "ERROR: command failed: crank has closed the connection\n",
+      stderr: "ERROR: command failed: crank closed the connection\n",
     });
   });
 
   test("is 2 with one sentence for every wrong usage", async () => {
     const wrong: [string[], string][] = [
-      [["ps", "-naem", "x"], "crankctl ps: there is no flag -naem; did you mean -name?"],
-      [["pz"], 'crankctl: there is no command "pz"; did you mean ps?'],
+      [["ps", "-naem", "x"], "crankctl ps: no such flag -naem; did you mean -name?"],
+      [["pz"], 'crankctl: no such command "pz"; did you mean ps?'],
       [["ps", "x"], 'crankctl ps: unexpected argument "x"'],
       [["run", "-start"], "crankctl run: -start needs a value: -start SEC"],
-      [["run", "-retries", "-1"], "crankctl run: -retries must not be negative, but is -1"],
+      [["run", "-retries", "-1"], "crankctl run: -retries must not be negative, not -1"],
       [
         ["run", "-stop-steps", "TERM,KILL"],
         'crankctl run: -stop-steps: "KILL" is not a step; write SIGNAL@SECONDS, as in SIGTERM@3',
@@ -43,19 +43,19 @@ describe("the exit status", () => {
       ],
       [
         ["run", "-max-age", ".5"],
-        "crankctl run: -max-age has to be at least 1 second: workers would be replaced all the time",
+        "crankctl run: -max-age must be at least 1 second: workers would be replaced continuously",
       ],
       [["run", "-memory-interval", "0"], "crankctl run: -memory-interval must be at least 1, but is 0"],
       [["run", "-probe-timeout", "3601"], "crankctl run: -probe-timeout must be at most 3600, but is 3601"],
       [["run", "-env", "A=1", "-unset-env", "A"], "crankctl run: A is both set with -env and unset with -unset-env"],
-      [["scale"], "crankctl scale: how many workers? Write scale N for a number, or scale -by N to add"],
-      [["scale", "-1"], "crankctl scale: -1 is no flag, and a negative number is not wanted here"],
+      [["scale"], "crankctl scale: number of workers missing: use scale N to set it, or scale -by N to add"],
+      [["scale", "-1"], "crankctl scale: -1: negative value not allowed"],
       [["scale", "1001"], 'crankctl scale: N must be a whole number from 0 to 1000, not "1001"'],
       [
         ["ps", "-ctl", "tcp://:1"],
-        "crankctl: -ctl tcp://:1: over tcp crank wants its secret; set CRANK_CTL_TOKEN to the one that it has",
+        "crankctl: -ctl tcp://:1: a tcp control socket requires a secret; set CRANK_CTL_TOKEN to that of crank",
       ],
-      [["ps", "-ctl", "fd://3"], "crankctl: -ctl fd://3: a control socket is a unix or tcp stream"],
+      [["ps", "-ctl", "fd://3"], "crankctl: -ctl fd://3: a control socket must be a unix or tcp stream"],
     ];
     for (const [args, sentence] of wrong) {
       const ended = await desk.run("crankctl", args, { CRANK_NAME: "web" });
@@ -67,7 +67,7 @@ describe("the exit status", () => {
       "",
       "usage: crankctl [flags] COMMAND [flags]",
     ]);
-    expect((await desk.run("crankctl", ["ps"], { CRANK_NAME: "" })).stderr).toContain("no service is named");
+    expect((await desk.run("crankctl", ["ps"], { CRANK_NAME: "" })).stderr).toContain("no service given");
   });
 
   test("is 0 for help", async () => {

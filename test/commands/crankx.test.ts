@@ -108,10 +108,10 @@ describe("crankx", () => {
     expect(await crankx("nobody", "ps")).toEqual({
       status: 1,
       stdout: "",
-      stderr: "crankx: there is no control socket that begins with nobody\n",
+      stderr: "crankx: no control socket begins with nobody\n",
     });
     const none = await crankx("./no/such/place", "ps");
-    expect([none.status, none.stderr]).toEqual([1, expect.stringContaining("couldn't look for control sockets: ")]);
+    expect([none.status, none.stderr]).toEqual([1, expect.stringContaining("cannot search for control sockets: ")]);
     expect((await crankx(`${desk.directory}/`, "reload")).stdout).toBe("For web\nStarted successfully\n");
   });
 

@@ -73,7 +73,7 @@ describe("parseFlags", () => {
   });
 
   test("refuses numbers that are none, negative or out of bounds, naming the flag", () => {
-    expect(refusal("-min-ready", "-1")).toBe("-min-ready must not be negative, but is -1");
+    expect(refusal("-min-ready", "-1")).toBe("-min-ready must not be negative, not -1");
     expect(refusal("-min-ready", "soon")).toBe(
       '-min-ready must be a number of seconds, or a duration such as 300ms, 5m or 4h, not "soon"',
     );
@@ -94,12 +94,12 @@ describe("parseFlags", () => {
   });
 
   test("suggests the flag that was probably meant", () => {
-    expect(refusal("-naem", "x")).toBe("there is no flag -naem; did you mean -name?");
-    expect(refusal("--instance=3")).toBe("there is no flag -instance; did you mean -instances?");
-    expect(refusal("-zzz")).toBe("there is no flag -zzz");
-    expect(refusal("-constructor")).toBe("there is no flag -constructor");
+    expect(refusal("-naem", "x")).toBe("no such flag -naem; did you mean -name?");
+    expect(refusal("--instance=3")).toBe("no such flag -instance; did you mean -instances?");
+    expect(refusal("-zzz")).toBe("no such flag -zzz");
+    expect(refusal("-constructor")).toBe("no such flag -constructor");
     expect(refusal("---name")).toBe('"---name" is not a flag');
-    expect(refusal("-\u001b[31m")).toBe('there is no flag "-\\u001b[31m"');
+    expect(refusal("-\u001b[31m")).toBe('no such flag "-\\u001b[31m"');
     expect(nearest("x", [])).toBeNull();
   });
 

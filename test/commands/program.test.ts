@@ -52,14 +52,14 @@ describe("output", () => {
   test("that cannot be written is an error, and what is not to be written is none", async () => {
     desk.serve("web", (_, reply) => reply.result([WORKER]));
     const ended = (words: string) => run(["sh", "-c", `${CRANKCTL} ${words}`]);
-    const closed = "couldn't write the output: standard output is closed\n";
+    const closed = "cannot write the output: standard output is closed\n";
     expect(await ended("ps >&-")).toEqual({ status: 1, stdout: "", stderr: `ERROR: ${closed}` });
     expect(await ended("-version >&-")).toEqual({ status: 1, stdout: "", stderr: `crankctl: ${closed}` });
     expect(await ended("ps >&- 2>&- <&-")).toEqual({ status: 1, stdout: "", stderr: "" });
     expect(await ended("-version >/dev/full")).toEqual({
       status: 1,
       stdout: "",
-      stderr: "crankctl: couldn't write the output: ENOSPC\n",
+      stderr: "crankctl: cannot write the output: ENOSPC\n",
     });
     for (const other of ["2>&-", "<&-"])
       expect(await ended(`ps ${other}`)).toMatchObject({
@@ -89,7 +89,7 @@ describe("a program that cannot go on", () => {
     expect(await there("upgrade -exec crank")).toEqual({
       status: 1,
       stdout: "",
-      stderr: "crankctl: the working directory does not exist any more: change to another one, and try again\n",
+      stderr: "crankctl: the working directory does not exist any more: change to another one and retry\n",
     });
     expect(await there("run -- true")).toMatchObject({
       status: 2,

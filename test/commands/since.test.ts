@@ -37,10 +37,10 @@ test.each([
   [{ kind: "seq", seq: 0 }, null],
   [{ kind: "seq", seq: 10 }, null],
   [{ kind: "seq", seq: 20 }, null],
-  [{ kind: "seq", seq: 4 }, "Events 4 to 9 are not held here"],
-  [{ kind: "seq", seq: 25 }, "Events 20 to 24 are not held here"],
+  [{ kind: "seq", seq: 4 }, "Events 4 to 9 are not kept here"],
+  [{ kind: "seq", seq: 25 }, "Events 20 to 24 are not kept here"],
   [{ kind: "time", time: NOW + 1, isLocal: false }, null],
-  [{ kind: "time", time: NOW - 1, isLocal: false }, "Events up to number 9 are not held any more"],
+  [{ kind: "time", time: NOW - 1, isLocal: false }, "Events up to number 9 are not kept any more"],
 ] as const)("from %j on, what is missing is named", (since, sentence) => {
   const gap = gapBefore(since, BOUNDS, NOW);
   expect(gap && describeGap(gap)).toBe(sentence);

@@ -175,7 +175,7 @@ describe("a client of another program's protocol", () => {
     server.stop();
     expect(ended.status).toBe(1);
     expect(ended.stderr).toBe(
-      "einhornsh: what answers does not speak einhorn's protocol; is this the control socket of an einhorn?\n",
+      "einhornsh: the answer is not in einhorn's protocol; is this the control socket of an einhorn?\n",
     );
   });
 

@@ -75,7 +75,7 @@ describe("a deploy", () => {
     const once = () => connect(connections++ === 0 ? address() : address("none"), () => {});
     const gone = await callDeploy(once, "reload", {}, IMPATIENT).catch((error) => error);
     expect(gone).toBeInstanceOf(ConnectionLostError);
-    expect(gone.message).toContain("there is no crank any more");
+    expect(gone.message).toContain("crank does not run any more");
     const mute = await callDeploy(() => connect(address(), () => {}), "reload", {}, IMPATIENT).catch((error) => error);
     expect(mute).toBeInstanceOf(ConnectionLostError);
     expect(desk.asked.length).toBeLessThan(30);

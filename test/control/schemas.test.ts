@@ -66,7 +66,7 @@ describe("checkCall", () => {
   test("names the method that does not exist", () => {
     expect(checkCall("toString", {})).toEqual({
       ok: false,
-      error: { code: ERROR_CODES.methodNotFound, message: 'there is no method "toString"' },
+      error: { code: ERROR_CODES.methodNotFound, message: 'no such method "toString"' },
     });
     expect(problem("x".repeat(500), {}).length).toBeLessThan(120);
   });
@@ -132,12 +132,9 @@ describe("checkCall", () => {
       ],
       [{ env: [] }, "env must be an object of strings, and null for what is to be unset"],
       [{ env: { A: 1 } }, "env must be an object of strings, and null for what is to be unset"],
-      [{ env: { "A=B": "c" } }, 'env has "A=B", which cannot be the name of an environment variable'],
-      [{ env: { "": "c" } }, 'env has "", which cannot be the name of an environment variable'],
-      [
-        { env: { A: "\0" } },
-        'env gives "A" a value with a zero byte or half a surrogate pair, which no variable can have',
-      ],
+      [{ env: { "A=B": "c" } }, 'env has "A=B", which is not a valid name of an environment variable'],
+      [{ env: { "": "c" } }, 'env has "", which is not a valid name of an environment variable'],
+      [{ env: { A: "\0" } }, 'env gives "A" a value with a zero byte or half a surrogate pair, which is not allowed'],
       [{ env: { A: "x".repeat(131_070) } }, 'env gives "A" a value that is longer than 131071 bytes'],
       [
         { env: Object.fromEntries(Array.from({ length: 1001 }, (_, i) => [`A${i}`, ""])) },
@@ -152,7 +149,7 @@ describe("checkCall", () => {
   });
 
   test("does not let a prototype be changed by a variable's name", () => {
-    expect(problem("run", JSON.parse('{"env":{"__proto__":"x"}}'))).toContain("cannot be the name");
+    expect(problem("run", JSON.parse('{"env":{"__proto__":"x"}}'))).toContain("not a valid name");
     expect(problem("run", JSON.parse('{"__proto__":{"wait":true}}'))).toContain("run has no parameter");
   });
 });

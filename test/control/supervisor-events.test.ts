@@ -9,25 +9,25 @@ import { limitRate, type RateLimit } from "../../src/supervisor/state/parts/rate
 test.each<[SupervisorEvent, string]>([
   [
     { kind: "supervisorDied", ending: { kind: "exit", code: 3 } },
-    "The supervisor ended with status 3 and was started again; the workers did not notice",
+    "The supervisor exited with status 3; it was restarted, and the workers are not affected",
   ],
   [
     { kind: "messageSetAside", event: 9, bytes: 40 },
-    "A message that ended three supervisors was set aside (event 9, 40 bytes); please report it",
+    "Three supervisors crashed on the same message, which is skipped (event 9, 40 bytes); please report this",
   ],
   [
     { kind: "journalFailed", step: "write", reason: "no space left on device" },
-    "The journal cannot be written (write: no space left on device); it goes on in memory",
+    "The journal cannot be written (write: no space left on device); it continues in memory",
   ],
-  [{ kind: "journalRestored", afterMs: 1200 }, "The journal is on the disk again, after 2 s in memory"],
-  [{ kind: "recordRestored", path: "/x.conf" }, "The record /x.conf is written again, with the current generation"],
+  [{ kind: "journalRestored", afterMs: 1200 }, "The journal is on disk again, after 2 s in memory"],
+  [{ kind: "recordRestored", path: "/x.conf" }, "The record /x.conf was written again, with the current generation"],
   [
     { kind: "releaseGone", generation: 3, worker: 7, gone: "/r/1", cwd: "/r/2", file: "/r/2/serve" },
-    "Generation 3 ran from /r/1, which is gone; worker 7 is started from what was given, which leads to /r/2/serve in /r/2 now",
+    "Generation 3 ran from /r/1, which was removed; worker 7 is started from the path as given, which now leads to /r/2/serve in /r/2",
   ],
   [
     { kind: "listenerShutDown", address: "tcp://[::]:80", failure: "invalid argument" },
-    "tcp://[::]:80: a worker shut this socket down for everybody, and it cannot be made to listen again: invalid argument",
+    "tcp://[::]:80: a worker shut this socket down for all workers, and it cannot listen again: invalid argument",
   ],
   [
     { kind: "upgradeRefused", by: "SIGUSR1", message: "Crank is shutting down; it is not upgraded" },
@@ -35,7 +35,7 @@ test.each<[SupervisorEvent, string]>([
   ],
   [
     { kind: "wordsRefused", worker: 2, pid: 9, uid: 7, words: "READY=1", more: 3 },
-    "Process 9 of user 7 said READY=1 for worker 2, to which it does not belong; ignored (3 more like it were not reported)",
+    "Process 9 of user 7 sent READY=1 for worker 2, to which it does not belong; ignored (3 more like it were not reported)",
   ],
   [
     { kind: "adoptionLoss", worker: 1, pid: 4, loss: "its output cannot be had back", reason: "no such process" },
@@ -43,7 +43,7 @@ test.each<[SupervisorEvent, string]>([
   ],
   [
     { kind: "descriptorsLost", cause: "killed", pid: 5, extent: "surely", count: 11, names: ["a", "b"] },
-    "Lost with crank 5, which alone held them: 11 stored descriptors (a, b, …); their connections are closed",
+    "Lost with crank 5, which held the only copies: 11 stored descriptors (a, b, …); their connections are closed",
   ],
 ])("%j", (happening, sentence) => {
   expect(isSupervisorEvent(happening)).toBe(true);
@@ -54,7 +54,7 @@ test("what the core notes is none of them, and what is not known yet is named", 
   expect(isSupervisorEvent({ kind: "workerStarted" })).toBe(false);
   expect(isSupervisorEvent({ kind: "constructor" })).toBe(false);
   const later = { seq: 1, time: "2030-01-01T00:00:00.000Z", kind: "moonRose" } as unknown as EventEntry;
-  expect(describeEvent(later)).toBe("moonRose, of which this crankctl knows nothing; -json shows it");
+  expect(describeEvent(later)).toBe("moonRose, an event that this crankctl does not know; -json shows it");
 });
 
 test("what happens often is reported a few times, and counted from there on", () => {

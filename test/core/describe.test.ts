@@ -5,9 +5,9 @@ import { describeEnding, describeFailure, describeRefusal, describeServiceEvent 
 test("endings say how a process ended", () => {
   expect(describeEnding({ kind: "exit", code: 3 })).toBe("exited with status 3");
   expect(describeEnding({ kind: "signal", signal: "SIGSEGV", core: true })).toBe(
-    "was ended by SIGSEGV and dumped core",
+    "was killed by SIGSEGV and dumped core",
   );
-  expect(describeEnding({ kind: "unknown" })).toBe("ended; how is not known");
+  expect(describeEnding({ kind: "unknown" })).toBe("exited with an unknown status");
 });
 
 test("failures of a deploy are in the original's words where it has some", () => {
@@ -21,7 +21,7 @@ test("failures of a deploy are in the original's words where it has some", () =>
   expect(describeFailure({ kind: "spawn", step: "exec", errno: 200 })).toBe("Failed to start: exec: unknown error 200");
   expect(
     describeFailure({ kind: "exited", ending: { kind: "signal", signal: "SIGABRT", core: false }, tail: "" }),
-  ).toBe("Failed to start: it was ended by SIGABRT before it was available");
+  ).toBe("Failed to start: it was killed by SIGABRT before it was available");
 });
 
 test("what a worker said never gets into a sentence", () => {

@@ -56,7 +56,7 @@ describe.skipIf(!isBuilt)("an image (make engine)", () => {
     expect(altered(() => {}, 100)).toBe("it is cut off");
     expect(altered(() => {}, 0)).toBe("it is cut off");
     expect(altered((bytes) => bytes.write("X", 0))).toBe("it is not an image of the engine");
-    expect(altered((bytes) => bytes.writeUInt32LE(9, 8))).toBe("it has another format than this program reads");
+    expect(altered((bytes) => bytes.writeUInt32LE(9, 8))).toBe("this program cannot read its format");
     expect(altered((bytes) => bytes.write("0000", 16))).toBe("it was made by another build");
     // Where it begins, and how many pages it wants: those of an image of 4 GiB.
     expect(altered((bytes) => bytes.writeUInt32LE(0x1000, 12))).toBe("it is damaged");
@@ -76,7 +76,7 @@ describe.skipIf(!isBuilt)("an image (make engine)", () => {
     const { status, stdout, stderr } = images.run(image, { use: "mapped" });
     expect({ status, stdout }).toEqual({ status: 70, stdout: "" });
     expect(stderr).toBe(
-      "crank: the JavaScript engine cannot go on: it went beyond its memory, or the file of its image is cut off.\n",
+      "crank: the JavaScript engine has failed: it accessed an address outside of its memory, or the file of its image is cut off.\n",
     );
   });
 
@@ -102,7 +102,7 @@ describe.skipIf(!isBuilt)("an image (make engine)", () => {
     for (const use of ["copied", "mapped"] as const) {
       const { status, stderr } = images.run(hello(), { use, program: occupied });
       expect(status).toBe(1);
-      expect(stderr).toContain("something else is in memory where the engine has to be");
+      expect(stderr).toContain("the address range of the engine is in use");
     }
   });
 
@@ -166,7 +166,7 @@ describe.skipIf(!isBuilt)("an engine that cannot go on (make engine)", () => {
     const image = images.make("shallow", `const deep = () => 1 + deep(); run(deep);`);
     const { status, signal, stderr } = images.run(image, { before: "ulimit -s 256;" });
     expect({ status, signal }).toEqual({ status: 70, signal: null });
-    expect(stderr).toBe("crank: the JavaScript engine cannot go on: it ran out of stack.\n");
+    expect(stderr).toBe("crank: the JavaScript engine has failed: it ran out of stack.\n");
   });
 
   test("ends with one sentence and status 70 when it wants more than 256 MiB, whatever catches exceptions", () => {
@@ -175,7 +175,7 @@ describe.skipIf(!isBuilt)("an engine that cannot go on (make engine)", () => {
         name,
         `run(() => { const all = []; for (;;) try { all.push(${size}); say("one"); } catch { say("caught"); } });`,
       );
-    const sentence = "crank: the JavaScript engine cannot go on: it needs more than 256 MiB of memory.\n";
+    const sentence = "crank: the JavaScript engine has failed: it needs more than 256 MiB of memory.\n";
     expect(wants("large", "new Uint8Array(2 ** 26)")).toEqual({
       status: 70,
       signal: null,
@@ -200,7 +200,7 @@ describe.skipIf(!isBuilt)("an engine that cannot go on (make engine)", () => {
     const { status, stderr } = images.run(image, { use: "mapped", before: "ulimit -v 40000;" });
     expect({ status, stderr }).toEqual({
       status: 70,
-      stderr: "crank: the JavaScript engine cannot go on: the system gives it no more memory.\n",
+      stderr: "crank: the JavaScript engine has failed: the system gives it no more memory.\n",
     });
   });
 

@@ -70,7 +70,7 @@ describe("a file that is read", () => {
     makeFifo(at("fifo"));
     mkdirSync(at("directory"));
     for (const name of ["link", "zero"])
-      expect(await refusal(() => readOwnFile(at(name), LIMIT))).toBe("it is a link, which is not followed");
+      expect(await refusal(() => readOwnFile(at(name), LIMIT))).toBe("it is a symbolic link");
     for (const name of ["fifo", "directory"])
       expect(await refusal(() => readOwnFile(at(name), LIMIT))).toBe("not a plain file");
   });
@@ -106,7 +106,7 @@ describe("a file that is made", () => {
 
   test("is not made through a link that leads nowhere", async () => {
     symlinkSync(at("elsewhere"), at("link"));
-    expect(await refusal(() => ensureOwnFile(at("link"), "text"))).toBe("it is a link, which is not followed");
+    expect(await refusal(() => ensureOwnFile(at("link"), "text"))).toBe("it is a symbolic link");
     expect(existsSync(at("elsewhere"))).toBe(false);
   });
 
@@ -114,7 +114,7 @@ describe("a file that is made", () => {
     mkdirSync(at("open"));
     chmodSync(at("open"), 0o777);
     expect(await refusal(() => ensureOwnFile(at("open/file"), ""))).toContain(
-      `its directory ${at("open")} is not crank's`,
+      `in its directory ${at("open")}, other users can replace files`,
     );
     chmodSync(at("open"), 0o1777);
     expect(await refusal(() => ensureOwnFile(at("open/file"), ""))).toBeNull();
@@ -152,7 +152,7 @@ describe("a directory that is made", () => {
     mkdirSync(at("real"));
     symlinkSync(at("real"), at("link"));
     writeFileSync(at("file"), "");
-    expect(await refusal(() => ensureOwnDirectory(at("link"), "passable"))).toBe("it is a link, which is not followed");
+    expect(await refusal(() => ensureOwnDirectory(at("link"), "passable"))).toBe("it is a symbolic link");
     expect(await refusal(() => ensureOwnDirectory(at("file"), "passable"))).toBe("not a directory");
     chmodSync(at("real"), 0o775);
     expect(await refusal(() => ensureOwnDirectory(at("real"), "passable"))).toContain(`chmod go-w ${at("real")}`);

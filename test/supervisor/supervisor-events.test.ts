@@ -10,7 +10,7 @@ const MESSAGE = { kind: "quarantined", event: 99, bytes: new Uint8Array(3) } as 
 const JOURNAL = { kind: "journalFailed", step: "write", errno: 28 } as const;
 
 test.each([
-  ["messageSetAside", MESSAGE, "A message that ended three supervisors was set aside (event 99, 3 bytes)"],
+  ["messageSetAside", MESSAGE, "Three supervisors crashed on the same message, which is skipped (event 99, 3 bytes)"],
   ["journalFailed", JOURNAL, "The journal cannot be written (write: no space left on device)"],
 ])("%s", async (kind, event, sentence) => {
   const supervised = new Supervised();

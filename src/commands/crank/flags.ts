@@ -15,7 +15,7 @@ export const CRANK_FLAGS = {
     environment: "CRANK_NAME",
     help: "the service's name: -conf and -ctl default to PREFIX/NAME.conf and PREFIX/NAME.ctl",
   },
-  conf: { kind: "text", argument: "PATH", environment: "CRANK_CONF", help: "where the last good runs are recorded" },
+  conf: { kind: "text", argument: "PATH", environment: "CRANK_CONF", help: "the record of the last good runs" },
   ctl: {
     kind: "text",
     argument: "URI",
@@ -43,21 +43,21 @@ export const CRANK_FLAGS = {
   "no-adopt": {
     kind: "switch",
     group: "Workers",
-    help: "do not adopt the workers that a killed crank of this name left",
+    help: "do not adopt the workers of a killed crank of this name",
   },
   linger: {
     kind: "seconds",
     argument: "SEC",
     max: 86_400,
     group: "Cost",
-    help: "how long an idle supervisor stays in memory (default 10)",
+    help: "how long the supervisor stays idle before it exits (default 10)",
   },
   "log-format": {
     kind: "choice",
     argument: "FORMAT",
     choices: ["text", "json", "raw"],
     group: "Output",
-    help: "how workers' lines are passed on: text, json, or raw (workers write to crank's own output)",
+    help: "format of workers' lines: text, json, or raw (workers write to crank's own output)",
   },
   syslog: {
     kind: "switch",

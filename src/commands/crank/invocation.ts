@@ -31,7 +31,7 @@ export const crankInvocation = (
     if (help) return say(helpPage());
     if (flags.version === true) return say(`${VERSION}\n`);
     if (operands.length > 0)
-      throw new UsageError(`crank takes no command; ${JSON.stringify(operands[0])} belongs to crankctl run`);
+      throw new UsageError(`unexpected argument ${JSON.stringify(operands[0])}: use crankctl run for a command`);
     const system: System = { uid: platform.uid, exists: (path) => platform.realPath(path) !== null };
     return serve(flags, { environment, cwd, system });
   } catch (error) {
@@ -46,7 +46,7 @@ const helpPage = (): string =>
   helpText({
     usage: ["crank -bind URI -name NAME [flags]"],
     about: [
-      "Owns the listening sockets and starts what crankctl run deploys. A new worker inherits them and proves that it is ready; only then is the old one stopped.",
+      "Owns the listening sockets and starts what crankctl run deploys. A new worker inherits them; the old one is stopped only when the new one is ready.",
     ],
     flags: CRANK_FLAGS,
     after: [
@@ -74,13 +74,13 @@ const settingsFrom = (flags: Flags, directories: Directories | null, { environme
   const name = flags.name ?? "";
   if (!/^[^/\s]*$/.test(name) || name.startsWith("."))
     throw new UsageError(
-      `-name ${JSON.stringify(name)} is to be the name of files: no slash, no space, no dot in front`,
+      `-name ${JSON.stringify(name)} is not a file name: it must not contain slashes or spaces, nor begin with a dot`,
     );
   const base = directories === null ? null : `${directories.runtime}/${name}`;
   const control = controlFrom(flags.ctl ?? (base === null ? undefined : `unix://${base}.ctl`), environment, cwd);
   const conf = flags.conf ?? (directories === null ? undefined : `${directories.state}/${name}.conf`);
   if (conf === undefined)
-    throw new UsageError("-conf is missing: where runs are recorded; or give a -name, which sets it");
+    throw new UsageError("-conf is missing: the record of good runs; or give -name, which sets it");
   const recordPath = absolute(conf, cwd);
   return {
     program: "crank",
@@ -135,18 +135,21 @@ const controlFrom = (
   environment: Environment,
   cwd: string,
 ): NonNullable<Settings["control"]> => {
-  if (uri === undefined) throw new UsageError("-ctl is missing: the control socket; or give a -name, which sets it");
+  if (uri === undefined) throw new UsageError("-ctl is missing: the control socket; or give -name, which sets it");
   const parsed = parseUri(uri);
   const { address } = parsed;
   const options = controlOptions(uri, parsed);
   if (address.kind === "internet" && address.transport === "tcp") {
     if ((environment.CRANK_CTL_TOKEN ?? "") === "")
-      throw new UsageError(`-ctl ${uri}: a tcp address is open to all; set a secret in CRANK_CTL_TOKEN`);
+      throw new UsageError(`-ctl ${uri}: a tcp address requires a secret; set CRANK_CTL_TOKEN`);
     return { uri, address, options };
   }
   if (address.kind !== "unix" || address.type !== "stream")
-    throw new UsageError(`-ctl ${uri}: the control socket is a unix or tcp stream, as in -ctl unix:///run/web.ctl`);
-  if (address.path.startsWith("@")) throw new UsageError(`-ctl ${uri}: a control socket has a file, which protects it`);
+    throw new UsageError(
+      `-ctl ${uri}: the control socket must be a unix or tcp stream, as in -ctl unix:///run/web.ctl`,
+    );
+  if (address.path.startsWith("@"))
+    throw new UsageError(`-ctl ${uri}: the control socket must not be abstract, because its file protects it`);
   const located = locate(`-ctl ${uri}`, address, cwd);
   return { uri: formatAddress(located), address: located, options };
 };
@@ -155,14 +158,14 @@ const metricsFrom = (uri: string, cwd: string): NonNullable<Settings["metrics"]>
   const { address, options } = parseUri(uri);
   if (address.kind === "internet" && address.transport === "tcp") return { uri, address, options };
   if (address.kind !== "unix" || address.type !== "stream")
-    throw new UsageError(`-metrics ${uri}: metrics are served on a tcp or unix stream, as in -metrics 127.0.0.1:9180`);
+    throw new UsageError(`-metrics ${uri}: the address must be a tcp or unix stream, as in -metrics 127.0.0.1:9180`);
   return { uri, address: locate(`-metrics ${uri}`, address, cwd), options };
 };
 
 const logFormat = (flags: Flags): LogFormat => {
   const format = flags["log-format"] ?? "text";
   if (flags.syslog === true && format !== "text")
-    throw new UsageError(`-syslog carries text; leave out -log-format ${format}`);
+    throw new UsageError(`-syslog has only the text format; omit -log-format ${format}`);
   return format;
 };
 

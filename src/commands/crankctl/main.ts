@@ -69,7 +69,7 @@ export const planFor = (args: readonly string[], environment: Environment): Plan
   if (before.help) return { kind: "say", text: topHelp() };
   if (before.flags.version === true) return { kind: "say", text: `crankctl ${VERSION}\n` };
   const [name, ...rest] = before.operands;
-  if (name === undefined) throw new UsageError("crankctl: no command given");
+  if (name === undefined) throw new UsageError("crankctl: command missing");
   const found = COMMANDS.find((command) => command.name === name);
   if (found === undefined) throw new UsageError(`crankctl: ${unknownCommand(name)}`);
   const inFront = args.slice(0, args.length - before.operands.length).filter((arg) => arg !== "--");
@@ -140,7 +140,7 @@ const failure = (error: unknown): { message: string; status: number } | null => 
 const strangeAnswer = (error: unknown): { message: string; status: number } | null =>
   error instanceof TypeError || error instanceof RangeError
     ? {
-        message: "command failed: the answer is not one that crank gives. Look at what listens on that socket.",
+        message: "command failed: the answer is not one of crank. Check which program listens on that socket.",
         status: EXIT.failed,
       }
     : null;
@@ -190,7 +190,7 @@ const unknownCommand = (name: string): string => {
     name,
     COMMANDS.map((command) => command.name),
   );
-  return `there is no command ${JSON.stringify(name)}${near === null ? "" : `; did you mean ${near}?`}`;
+  return `no such command ${JSON.stringify(name)}${near === null ? "" : `; did you mean ${near}?`}`;
 };
 
 const topHelp = (): string =>
@@ -200,6 +200,6 @@ const topHelp = (): string =>
     list: { heading: "Commands", rows: COMMANDS.map((command) => [command.name, command.summary] as const) },
     flags: TOP_FLAGS,
     after: [
-      "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 no crank there, 130 interrupted while waiting for a rollout.",
+      "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 no crank at the control socket, 130 interrupted while waiting for a rollout.",
     ],
   });

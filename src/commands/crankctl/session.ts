@@ -34,7 +34,7 @@ export const COMMON_FLAGS = {
     environment: "CRANK_CTL",
     help: "the control socket: PATH, unix://PATH, HOST:PORT or tcp://HOST:PORT; overrides -name",
   },
-  json: { kind: "switch", group: "Output", help: "print JSON, one document a line" },
+  json: { kind: "switch", group: "Output", help: "print JSON, one document per line" },
 } as const satisfies FlagTable;
 export type CommonFlags = FlagValues<typeof COMMON_FLAGS>;
 
@@ -57,10 +57,10 @@ const addressOf = (uri: string, environment: Environment): ControlAddress => {
   const address = parsed(uri);
   if (address.kind === "unix" && address.type === "stream") return { kind: "unix", path: address.path };
   if (address.kind !== "internet" || address.transport !== "tcp")
-    throw new UsageError(`-ctl ${uri}: a control socket is a unix or tcp stream`);
+    throw new UsageError(`-ctl ${uri}: a control socket must be a unix or tcp stream`);
   const token = environment.CRANK_CTL_TOKEN ?? "";
   if (token === "")
-    throw new UsageError(`-ctl ${uri}: over tcp crank wants its secret; set CRANK_CTL_TOKEN to the one that it has`);
+    throw new UsageError(`-ctl ${uri}: a tcp control socket requires a secret; set CRANK_CTL_TOKEN to that of crank`);
   return { kind: "tcp", host: address.host === "" ? "localhost" : address.host, port: address.port, token };
 };
 

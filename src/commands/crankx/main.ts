@@ -57,7 +57,7 @@ const perform = async (
     throw new UsageError(`crankx: crankctl ${rest[0]} ${prefix} shows all of them at once, without crankx`);
   for (const flag of ["ctl", "name", "prefix"] as const) {
     if (plan.flags[flag] !== undefined)
-      throw new UsageError(`crankx: the services are those of PREFIX; leave -${flag} out of crankctl's arguments`);
+      throw new UsageError(`crankx: -${flag} is not allowed: PREFIX selects the services`);
   }
   const services = servicesOf(prefix, directoriesOf(flags, environment));
   if (typeof services === "string") {
@@ -81,9 +81,9 @@ const ownFlags = (args: readonly string[], environment: Environment) => {
 const servicesOf = (prefix: string, directories: readonly string[]): readonly Service[] | string => {
   try {
     const services = findServices(prefix, directories);
-    return services.length > 0 ? services : `there is no control socket that begins with ${prefix}`;
+    return services.length > 0 ? services : `no control socket begins with ${prefix}`;
   } catch (error) {
-    return `couldn't look for control sockets: ${error instanceof Error ? error.message : String(error)}`;
+    return `cannot search for control sockets: ${error instanceof Error ? error.message : String(error)}`;
   }
 };
 
@@ -91,7 +91,7 @@ const helpPage = (): string =>
   helpText({
     usage: ["crankx [flags] PREFIX CRANKCTL-ARGUMENT..."],
     about: [
-      "Runs crankctl on every service whose control socket is DIR/PREFIX*.ctl, one after the other, and stops at the first failure. A PREFIX that begins with . or / is a path of its own. What follows PREFIX is crankctl's; crankctl -help lists it.",
+      "Runs crankctl on every service whose control socket is DIR/PREFIX*.ctl, one after the other, and stops at the first failure. A PREFIX that begins with . or / is a path. The arguments after PREFIX are for crankctl; crankctl -help lists it.",
     ],
     flags: CRANKX_FLAGS,
     after: [

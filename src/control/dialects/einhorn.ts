@@ -23,22 +23,22 @@ export type EinhornAnswer = { readonly message: string; readonly requestId?: str
 
 /** Every command of the shell and what it does, in the order of `help`. */
 export const EINHORN_COMMANDS = {
-  dec: "have one worker less",
-  die: "[SIGNAL]: send all workers a signal (USR2) and exit when they are gone",
+  dec: "run one worker fewer",
+  die: "[SIGNAL]: send all workers a signal (USR2), and exit when they have exited",
   ehlo: "say hello",
   config: "YAML: change verbosity or number, as in 'config {verbosity: 0}'",
   help: "show this list",
-  inc: "have one more worker",
-  louder: "say more in the log",
-  quieter: "say less in the log",
-  reload: "replace the master in place, and no worker",
-  set_workers: "N: have so many workers, 1 to 1000",
+  inc: "run one more worker",
+  louder: "log more",
+  quieter: "log less",
+  reload: "replace the master in place, but no worker",
+  set_workers: "N: run N workers, 1 to 1000",
   signal: "SIGNAL...: send all workers a signal, as in 'signal HUP'",
   state: "show the master's state",
-  upgrade: "replace the master, then the workers one by one, each old one when a new one is ready",
-  upgrade_fleet: "replace the master, then start all new workers, and end the old ones when all of the new are ready",
-  "worker:ack": "a worker says that it is ready",
-  "worker:ping": "a worker says that it is alive",
+  upgrade: "replace the master, then the workers one by one",
+  upgrade_fleet: "replace the master, then start all new workers, and stop the old ones when all new ones are ready",
+  "worker:ack": "a worker reports that it is ready",
+  "worker:ping": "a worker reports that it is alive",
 } as const;
 
 /** In UTF-16 units. No client sends as much; parsing more would delay crank's other clients. */

@@ -18,12 +18,12 @@ export type Request =
 /** Every command of the shell and what it does, in the order of `help`; the shell completes these names. */
 export const COMMANDS = {
   inc: "start one more worker",
-  dec: "shut one worker down, and have one less",
-  upgrade: "give every worker a successor; each goes when its successor is healthy",
+  dec: "shut one worker down, and run one fewer",
+  upgrade: "give every worker a successor; each is shut down when its successor is healthy",
   die: "shut all workers down, then exit",
   shutdown: "the same as die",
   signal: "NAME: send a signal to all workers, as in 'signal HUP'",
-  status: "show the workers and how they are",
+  status: "show the workers and their states",
   help: "show this list",
   version: "show the version",
 } as const;

@@ -123,8 +123,8 @@ const wantedNumber = ({ core }: Store): number => wantedGeneration(core)?.instan
 const setNumber = (store: Store, to: number, now: number): string => {
   const from = wantedNumber(store);
   if (isShuttingDown(store)) return describeRefusal({ kind: "shuttingDown" });
-  if (to > MOST_WORKERS) return `${to} workers are too many: at most ${MOST_WORKERS} are possible`;
-  if (to < 1) return "There has to be at least 1 worker; use die to end all of them";
+  if (to > MOST_WORKERS) return `${to} workers are too many: the maximum is ${MOST_WORKERS}`;
+  if (to < 1) return "At least 1 worker must run; use die to stop all of them";
   advance(store, { kind: "scale", now, request: null, change: { to }, inRollout: "apply" });
   return `${to < from ? "Decrementing" : "Incrementing"} number of workers from ${from} -> ${to}`;
 };
@@ -182,7 +182,7 @@ const configure = (store: Store, { args }: EinhornRequest, now: number): string 
   for (const [key, change] of changes) {
     const most = key === "verbosity" ? 2 : MOST_WORKERS;
     if (key !== "verbosity" && key !== "number")
-      return `Invalid config: ${JSON.stringify(key)} cannot be changed; verbosity and number can`;
+      return `Invalid config: ${JSON.stringify(key)} cannot be changed; only verbosity and number can`;
     if (!Number.isInteger(change) || change < (key === "number" ? 1 : 0) || change > most)
       return `Invalid config: ${key} cannot be ${JSON.stringify(change)}`;
   }

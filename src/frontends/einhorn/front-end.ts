@@ -53,7 +53,7 @@ const begun = (store: Store): void => {
   for (const bind of binds) {
     const unknown = unknownBindFlags(bind);
     if (unknown.length > 0)
-      log(store, "warning", `${bind.uri}: ${unknown.join(", ")} means nothing; r and n are known`);
+      log(store, "warning", `${bind.uri}: ${unknown.join(", ")} is unknown and ignored; only r and n are known`);
   }
   const { master = null, command = null } = extras?.nice ?? {};
   if (master === null) return;

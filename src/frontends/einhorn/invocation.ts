@@ -41,7 +41,7 @@ export const einhornInvocation = (
       throw new UsageError("--with-state-fd is for the master itself, not for a command line");
     if (given.preload) throw new UsageError(NO_PRELOAD);
     if (operands.length === 0) return say(usage(), 1);
-    if (given.number?.[0] === "0") return complain(platform, "-n 0: there is nothing to do without workers", 0);
+    if (given.number?.[0] === "0") return complain(platform, "-n 0: no workers to run", 0);
     return { kind: "serve", settings: settingsFrom(given, operands, { environment, cwd, platform }) };
   } catch (error) {
     if (error instanceof AddressError || error instanceof UsageError) return complain(platform, error.message, 1);
@@ -50,8 +50,8 @@ export const einhornInvocation = (
 };
 
 const NO_PRELOAD =
-  "-p, --preload is not possible: it loads Ruby code into the master and forks workers from it, and this master is no Ruby; " +
-  "leave it out, and let each worker load its code itself";
+  "-p, --preload is not possible: it loads Ruby code into the master and forks workers from it, and this master is not a Ruby program; " +
+  "omit it, and let each worker load its code itself";
 
 const say = (text: string, status: number): Invocation => ({ kind: "say", sink: "stdout", text, status });
 
@@ -66,22 +66,22 @@ const usage = (): string => `## Usage
 
 einhorn [OPTIONS] [--] PROGRAM [ARG...]
 
-Opens sockets, starts PROGRAM with them as often as -n says, keeps that many
-alive, and replaces them without refusing a connection.
+Opens sockets, starts PROGRAM with them -n times, keeps that many workers
+running, and replaces them without refusing a connection.
 
-PROGRAM finds its sockets at the descriptors that EINHORN_FD_0 to
-EINHORN_FD_(EINHORN_FD_COUNT - 1) name. With -m manual it says that it is ready
-by the line {"command":"worker:ack","pid":PID} on the socket EINHORN_SOCK_PATH,
-if EINHORN_MASTER_PID is its parent. It goes by SIGUSR2.
+EINHORN_FD_0 to EINHORN_FD_(EINHORN_FD_COUNT - 1) are the descriptors of the
+sockets. With -m manual, PROGRAM reports that it is ready with the line
+{"command":"worker:ack","pid":PID} on the socket EINHORN_SOCK_PATH, if
+EINHORN_MASTER_PID is its parent. SIGUSR2 stops it.
 
 ## Signals
 
 HUP                 replace the master, then the workers one by one
-INT, USR2           SIGUSR2 to all workers, exit when they are gone
-TERM                SIGTERM to all workers, exit when they are gone
+INT, USR2           SIGUSR2 to all workers, exit when they have exited
+TERM                SIGTERM to all workers, exit when they have exited
 QUIT                SIGQUIT to all workers, exit at once
 
-einhornsh talks to the master: einhornsh -e upgrade.
+einhornsh sends commands to the master: einhornsh -e upgrade.
 
 ## Options
 

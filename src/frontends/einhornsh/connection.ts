@@ -74,7 +74,7 @@ export class Connection {
   #answer(line: string): void {
     if (this.#isLost) return;
     const reply = parseEinhornAnswer(line);
-    if (!reply) return this.#refuse("what answers does not speak einhorn's protocol");
+    if (!reply) return this.#refuse("the answer is not in einhorn's protocol");
     const id = Number(reply?.requestId ?? Number.NaN);
     const waiting = this.#waiting.get(id);
     if (!waiting) return;
@@ -95,4 +95,4 @@ export class Connection {
   }
 }
 
-const lost = (): LostError => new LostError("the master has closed the connection");
+const lost = (): LostError => new LostError("the master closed the connection");

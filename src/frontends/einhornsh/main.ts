@@ -76,7 +76,7 @@ const open = async (path: string): Promise<Connection | string> => {
   } catch (error) {
     if (!(error instanceof ChannelError)) throw error;
     const shown = escapeControls(path);
-    return `einhornsh: ${shown}: ${error.message}; is einhorn running? If its socket is elsewhere, give its name with -c or its path with -d\n`;
+    return `einhornsh: ${shown}: ${error.message}; is einhorn running? If its socket has another path, give its name with -c or its path with -d\n`;
   }
 };
 

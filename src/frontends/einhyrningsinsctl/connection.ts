@@ -81,4 +81,4 @@ export class Connection {
   }
 }
 
-const lost = (): LostError => new LostError("the master has closed the connection");
+const lost = (): LostError => new LostError("the master closed the connection");

@@ -76,7 +76,7 @@ const open = async (path: string): Promise<Connection | string> => {
   } catch (error) {
     if (!(error instanceof ChannelError)) throw error;
     if (error.code !== "ENOENT") return `Couldn't open socket [${escapeControls(path)}]: ${error.message}\n`;
-    return `Couldn't find control socket (${JSON.stringify(path)})\nIs einhyrningsins running? Is its socket elsewhere? Then give the path with -d.\n`;
+    return `Couldn't find control socket (${JSON.stringify(path)})\nIs einhyrningsins running? If its socket has another path, give it with -d.\n`;
   }
 };
 

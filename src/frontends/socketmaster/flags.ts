@@ -2,7 +2,7 @@
 import type { FlagTable } from "../../commands/flags.ts";
 
 export const SOCKETMASTER_FLAGS = {
-  command: { kind: "text", argument: "PATH", help: "the program to start; its arguments come behind --" },
+  command: { kind: "text", argument: "PATH", help: "the program to start; its arguments follow --" },
   listen: {
     kind: "text",
     argument: "URI",
@@ -12,7 +12,7 @@ export const SOCKETMASTER_FLAGS = {
     kind: "whole",
     argument: "MILLIS",
     max: 86_400_000,
-    help: "how long a new process must live before the others are stopped (default 3000); 0: not at all",
+    help: "how long a new process must run before the others are stopped (default 3000); 0: no wait",
   },
   syslog: { kind: "switch", help: "log to syslog instead of standard error" },
   user: { kind: "text", argument: "LOGIN", help: "run the program as this user (as root only)" },

@@ -33,7 +33,7 @@ const sentenceFor = (store: Store, note: ServiceEvent): string | null => {
     case "workerMainGone":
       return describeServiceEvent(note);
     case "rolloutRolledBack":
-      return note.failure.kind === "exited" ? "The new process is gone before its time: no process is signalled" : null;
+      return note.failure.kind === "exited" ? "The new process exited before -start: no process is signalled" : null;
     default:
       return null;
   }

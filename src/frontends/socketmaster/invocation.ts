@@ -64,7 +64,7 @@ const helpPage = (): string =>
   helpText({
     usage: ["socketmaster -command PATH [-listen URI] [-start MILLIS] [-syslog] [-user LOGIN] [-- ARG…]"],
     about: [
-      "Opens the socket and starts the program with it as descriptor 3. On SIGHUP a second one is started beside it; when that has lived for -start, the others get SIGTERM. SIGINT, SIGTERM and SIGQUIT are passed on, and with the last process socketmaster ends.",
+      "Opens the socket and starts the program with it as descriptor 3. On SIGHUP it starts a second process; when this one has run for -start, the others get SIGTERM. SIGINT, SIGTERM and SIGQUIT are passed on. With the last process, socketmaster exits.",
     ],
     flags: SOCKETMASTER_FLAGS,
   });
@@ -98,13 +98,15 @@ const settingsFrom = (flags: Flags, operands: readonly string[], cwd: string, us
 
 const bindFrom = (uri: string, cwd: string): Bind => {
   if (!/^[a-z0-9]+:\/\//i.test(uri))
-    throw new SetUpError(`-listen ${uri}: the scheme is missing; tcp, tcp4, tcp6, unix or fd, as in ${DEFAULT_LISTEN}`);
+    throw new SetUpError(
+      `-listen ${uri}: the scheme is missing; use tcp, tcp4, tcp6, unix or fd, as in ${DEFAULT_LISTEN}`,
+    );
   const { address, options, name } = parseUri(uri);
   const isStream =
     address.kind === "inherited" ||
     (address.kind === "unix" && address.type === "stream") ||
     (address.kind === "internet" && address.transport === "tcp");
-  if (!isStream) throw new SetUpError(`-listen ${uri}: the scheme is not known; use tcp, tcp4, tcp6, unix or fd`);
+  if (!isStream) throw new SetUpError(`-listen ${uri}: unknown scheme; use tcp, tcp4, tcp6, unix or fd`);
   if (address.kind === "inherited" && address.fd > MAX_FD)
     throw new SetUpError(`-listen ${uri}: the descriptor must be from 0 to ${MAX_FD}`);
   return { uri, name: name ?? "socket0", address: locate(`-listen ${uri}`, address, cwd), options };
@@ -145,7 +147,7 @@ const specFrom = (flags: Flags, operands: readonly string[], users: Users): Spec
 
 const userFrom = (login: string, { uid, findUser }: Users): Identity => {
   const user = findUser(login);
-  if (!user) throw new SetUpError(`-user ${login}: there is no such user`);
+  if (!user) throw new SetUpError(`-user ${login}: no such user`);
   if (uid !== 0 && uid !== user.uid)
     throw new SetUpError(`-user ${login}: only root can start processes as another user`);
   // The original leaves the environment as it is.

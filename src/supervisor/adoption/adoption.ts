@@ -43,10 +43,10 @@ export const takeElsewhere = async (store: Store, opening: Opening, reason: stri
     store.batch.command((await wayToOpen(store, { ...opening, stored: null })).command);
     return null;
   }
-  const why = `${opening.uri}: the socket cannot be taken back from the workers that hold it: ${fails.join("; ")}`;
+  const why = `${opening.uri}: the socket cannot be taken from the workers that hold it: ${fails.join("; ")}`;
   if (!opening.options.reusePort)
-    return `${why}; start crank with the right to do that (CAP_SYS_PTRACE), or end those workers and start it with -no-adopt`;
-  log(store, "warning", `${why}; it is opened once more beside them (reuseport)`);
+    return `${why}; start crank with the permission for it (CAP_SYS_PTRACE), or stop those workers and start crank with -no-adopt`;
+  log(store, "warning", `${why}; the address is bound again beside them (reuseport)`);
   store.batch.command(await openCommand(store.platform, { ...opening, address: fixedAddress(opening, socket) }));
   return null;
 };
@@ -177,8 +177,8 @@ const inheritHistory = async (
   const file = store.platform.readText(path);
   const copy = await keepCopy(store, path, file.kind === "text" ? file.text : "");
   const numbers = leftOut.map(({ generation }) => generation).join(", ");
-  const why = `holds other runs than the service that is adopted under these generations: ${numbers}`;
-  log(store, "warning", `The record ${path} ${why}; they are left out, and a copy of it is kept as ${copy}`);
+  const why = `has other runs than the adopted service under these generations: ${numbers}`;
+  log(store, "warning", `The record ${path} ${why}; they are ignored, and a copy of it is kept as ${copy}`);
 };
 
 /** The clients have lost their connections. One that named its request may come back for the answer. */
@@ -253,7 +253,7 @@ export const atAdoptFailure = (store: Store, event: Extract<KeeperEvent, { kind:
 
 /** After these losses the worker is supervised all the same. */
 const LOSSES: Readonly<Record<string, string>> = {
-  output: "its output cannot be had back",
-  "notify-socket": "its NOTIFY_SOCKET cannot be bound anew, nobody hears what it says there",
-  "notify-descriptor": "its NOTIFY_FD cannot be had back, nobody hears what it says there; NOTIFY_SOCKET works",
+  output: "its output cannot be recovered",
+  "notify-socket": "its NOTIFY_SOCKET cannot be bound again, so its notifications there are lost",
+  "notify-descriptor": "its NOTIFY_FD cannot be recovered, so its notifications there are lost; NOTIFY_SOCKET works",
 };

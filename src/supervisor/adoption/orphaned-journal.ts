@@ -60,7 +60,11 @@ export const examineOrphanedJournal = async (
   const history = verdict.recordPath === settings.recordPath ? verdict.history : [];
   if (isLeaving && verdict.kind === "adopt") {
     const pids = verdict.adoption.workers.map(({ pid }) => pid).join(", ");
-    setJournalAside(store, path, `was left by a crank that was killed; its workers go on without one (pid ${pids})`);
+    setJournalAside(
+      store,
+      path,
+      `was left by a crank that was killed; its workers keep running without a crank (pid ${pids})`,
+    );
     return { isAdopting: false, history, nextGeneration };
   }
   // A journal that could neither be written nor removed is older than the workers that are missing from it.
@@ -72,7 +76,11 @@ export const examineOrphanedJournal = async (
   if (!isLeaving && (await adoptOrphans(store, settings, merged, isOlder)))
     return { isAdopting: true, history, nextGeneration };
   if (verdict.kind === "nobody") {
-    log(store, "warning", `Crank ${verdict.pid} was killed, and none of its workers is left; starting without any`);
+    log(
+      store,
+      "warning",
+      `Crank ${verdict.pid} was killed, and none of its workers runs any more; starting without workers`,
+    );
     for (const { id, reason } of verdict.lost) log(store, "info", `Worker ${id} cannot be adopted: ${reason}`);
     for (const loss of verdict.losses) logSupervisorEvent(store, loss);
     return { isAdopting: false, history, nextGeneration };
@@ -93,16 +101,16 @@ export const adoptOrphans = async (
   if (verdict.kind === "unknown") {
     const pids = verdict.orphans.map(({ facts }) => facts.pid);
     throw new StartError(
-      `a crank that was killed left workers (pid ${pids.join(", ")}) without a journal, and the record ${settings.recordPath} does not say what they run; end them (kill ${pids.join(" ")}), then start crank again`,
+      `a crank that was killed left workers (pid ${pids.join(", ")}) without a journal, and the record ${settings.recordPath} does not have their runs; stop them (kill ${pids.join(" ")}), then start crank again`,
     );
   }
   const { adoption } = verdict;
   const named = adoption.workers.map(({ id, pid }) => `${id} (pid ${pid})`).join(", ");
-  const rest = adoption.orphans?.isUncertain === true ? "; what the record holds is deployed in their place" : "";
+  const rest = adoption.orphans?.isUncertain === true ? "; the recorded run replaces them" : "";
   log(
     store,
     "warning",
-    `No journal tells of the workers ${named}; they are adopted by what the record says of them${rest}`,
+    `There is no journal of the workers ${named}; they are adopted with their recorded runs${rest}`,
   );
   beginAdoption(store, adoption);
   return true;
@@ -110,6 +118,6 @@ export const adoptOrphans = async (
 
 const setJournalAside = (store: Store, path: string, reason: string): void => {
   const aside = store.platform.quarantine(path);
-  if (aside === null) throw new StartError(`the journal ${path} that another crank left cannot be renamed; remove it`);
+  if (aside === null) throw new StartError(`the journal ${path} of another crank cannot be renamed; remove it`);
   log(store, "warning", `The journal ${path} ${reason}; it is kept as ${aside}`);
 };

@@ -54,7 +54,7 @@ export const readOrphanedService = (surroundings: Surroundings, bytes: Uint8Arra
     case "empty":
       return "is empty";
     case "stale":
-      return "is not the last state: its disk had failed, and crank was killed before it could be written again";
+      return "is out of date: its disk had failed, and crank was killed before it was written again";
     case "newer":
       return `was written by a later version of crank (format ${journal.version})`;
     case "corrupt":
@@ -62,7 +62,7 @@ export const readOrphanedService = (surroundings: Surroundings, bytes: Uint8Arra
     case "entries":
       break;
   }
-  if (journal.bootId !== surroundings.facts.bootId) return "is from before the machine was started";
+  if (journal.bootId !== surroundings.facts.bootId) return "is from before the last boot";
   const unsure = journal.unconfirmed.flatMap(({ code, id }) => (code === COMMANDS.signal.code ? [id] : []));
   return understand(surroundings, journal, unsure);
 };
@@ -83,11 +83,11 @@ const understand = (
     if (problem !== null) return problem;
     const store = restoreStore(surroundings, entries);
     const { settings, core, sockets, unstarted } = store;
-    if (!settings) return "was left by a crank that was killed before it had begun";
+    if (!settings) return "was left by a crank that was killed during its start";
     const keeperOf = (worker: number) => store.reports.get(worker)?.keeper ?? pid;
     return { pid, settings, core, sockets, unstarted, keeperOf, store, entries, unsure, consumed };
   } catch (error) {
-    return `cannot be understood: ${error instanceof Error ? error.message : String(error)}`;
+    return `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
   }
 };
 
@@ -153,7 +153,7 @@ export const examine = async (surroundings: Surroundings, settings: Settings, by
     return {
       kind: "aside",
       isStale: false,
-      reason: `cannot be understood: ${error instanceof Error ? error.message : String(error)}`,
+      reason: `cannot be read: ${error instanceof Error ? error.message : String(error)}`,
     };
   }
 };

@@ -10,7 +10,7 @@ import { EMPTY_RECORD, parseRecord } from "./record.ts";
 export const prepareRecord = ({ platform }: Store, { recordPath }: Settings): string | null => {
   const failure = recordPath === null ? null : platform.ensureFile(recordPath, EMPTY_RECORD);
   if (failure === null) return null;
-  const advice = failure === "no such file or directory" ? "make its directory, or choose" : "choose";
+  const advice = failure === "no such file or directory" ? "create its directory, or choose" : "choose";
   return `the record ${recordPath} cannot be written: ${failure}; ${advice} another with -prefix or -conf`;
 };
 
@@ -20,7 +20,9 @@ export const readRecord = async (store: Store, settings: Settings, path: string)
   platform.removeTemporaries(path);
   const file = platform.readText(path);
   if (file.kind !== "text")
-    throw new StartError(`the record ${path} cannot be read: ${file.kind === "failed" ? file.reason : "it is gone"}`);
+    throw new StartError(
+      `the record ${path} cannot be read: ${file.kind === "failed" ? file.reason : "it was removed"}`,
+    );
   const reading = parseRecord(file.text, settings.defaults, settings.cwd);
   if (reading.kind === "history") {
     if (reading.leftOut.length > 0) await sayLeftOut(store, path, file.text, reading);
@@ -45,7 +47,7 @@ const sayLeftOut = async (
   log(
     store,
     "warning",
-    `The record ${path} ${leftOut.slice(0, MOST_REPORTED).join("; it ")}; crank goes on with ${kept} of it, and keeps a copy of all as ${copy}`,
+    `The record ${path} ${leftOut.slice(0, MOST_REPORTED).join("; it ")}; crank continues with ${kept} of it, and keeps a copy of the whole file as ${copy}`,
   );
 };
 /** How many faults of a damaged record are logged. */

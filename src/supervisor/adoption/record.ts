@@ -51,8 +51,8 @@ export const parseRecord = (text: string, defaults: SpecDefaults, cwd: string): 
     if (!(error instanceof JsonTooDeepError)) throw error;
     return { kind: "unusable", reason: error.reason };
   }
-  if (value === undefined) return { kind: "unusable", reason: "is not JSON, or was cut off" };
-  if (Array.isArray(value)) return { kind: "unusable", reason: "has a list where an object belongs" };
+  if (value === undefined) return { kind: "unusable", reason: "is not JSON, or is cut off" };
+  if (Array.isArray(value)) return { kind: "unusable", reason: "is a list instead of an object" };
   const version = v.safeParse(v.object({ crank: v.object({ version: v.number() }) }), value);
   if (version.success && version.output.crank.version > RECORD_VERSION) {
     return {
@@ -81,7 +81,7 @@ export const parseRecord = (text: string, defaults: SpecDefaults, cwd: string): 
 type Issue = v.BaseIssue<unknown>;
 
 const wrongValue = (issue: Issue, below = ""): string =>
-  `has a wrong value at ${[below, v.getDotPath(issue) ?? ""].filter((part) => part !== "").join(".") || "its top"}: ${issue.message}`;
+  `has a wrong value at ${[below, v.getDotPath(issue) ?? ""].filter((part) => part !== "").join(".") || "the top level"}: ${issue.message}`;
 
 /** Checks each entry by itself, so that a damaged one costs none of the others. */
 const readEntries = (entries: readonly unknown[]): { history: readonly GoodSpec[]; leftOut: readonly string[] } => {

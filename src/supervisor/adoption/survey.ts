@@ -99,11 +99,11 @@ class Inspector {
   async recognise(worker: Worker, pid: number): Promise<Recognised> {
     const facts = this.#processes.facts(pid);
     if (!facts) return { reason: `process ${pid} is gone` };
-    if (facts.startTime !== worker.startTime) return { reason: `process ${pid} is another one now, started later` };
+    if (facts.startTime !== worker.startTime) return { reason: `process ${pid} is another process now, started later` };
     const owner = this.#ownerOf(worker);
     if (facts.uids.includes(owner) || (await this.#isProvenBy(worker, facts))) return facts;
     return {
-      reason: `process ${pid} belongs to user ${facts.uids[0]}, not ${owner}, and nothing else shows that it is this worker`,
+      reason: `process ${pid} belongs to user ${facts.uids[0]}, not ${owner}, and nothing else identifies it as this worker`,
     };
   }
 
@@ -124,8 +124,8 @@ class Inspector {
     for (const facts of candidates) if (await this.#mayBe(facts)) nameless.push(facts);
     const [only, ...others] = nameless;
     if (only && others.length === 0) return only;
-    if (only) return { reason: "its start was only just asked for, and more than one process may be it" };
-    return { reason: "its start was only just asked for, and no process of it is there" };
+    if (only) return { reason: "its start had just been requested, and more than one process matches" };
+    return { reason: "its start had just been requested, and no process matches" };
   }
 
   /**
@@ -157,7 +157,7 @@ class Inspector {
     const losses: string[] = [];
     const output = this.#outputOf(pid, losses);
     if (worker.kind === "starting")
-      losses.push("was still starting: if it said READY=1 while nobody was there, nobody has heard it");
+      losses.push("was still starting: if it sent READY=1 while no crank ran, that is lost");
     return { id: worker.id, pid, startTime, output, losses };
   }
 
@@ -190,7 +190,7 @@ class Inspector {
     return this.#processes.list().flatMap((pid) => {
       if (pid === this.#surveyor.pid || known.has(pid) || inodes.size === 0 || !this.#holds(pid, inodes)) return [];
       if (this.#descendsFrom(pid, known)) return [];
-      return [`Process ${pid} holds a socket of this service and is no worker of it that is known; it is left alone`];
+      return [`Process ${pid} holds a socket of this service but is not a known worker; it is not touched`];
     });
   }
 
@@ -258,13 +258,13 @@ class Inspector {
     if (this.#orphaned.settings.logFormat === "raw") return null;
     const open = this.#open(pid);
     if (open.kind === "hidden") {
-      losses.push(`writes on into its pipe, which cannot be had back: ${open.reason}`);
+      losses.push(`keeps writing to its pipe, which cannot be recovered: ${open.reason}`);
       return null;
     }
     const pipe = open.descriptors.find(
       ({ fd, target }) => target.startsWith("pipe:") && this.#processes.accessMode(pid, fd) === O_RDWR,
     );
-    if (!pipe) losses.push("has closed its output: what it says is not heard");
+    if (!pipe) losses.push("has closed its output, so its lines are not logged");
     return pipe?.fd ?? null;
   }
 

@@ -35,7 +35,7 @@ export const readinessFrom = (from: Readiness, params: RunParams): Readiness => 
   const terms = { interval: probeInterval, timeout: probeTimeout, threshold: probeThreshold, address: probeAddress };
   if (asked.kind === "probe") return { kind: "probe", ...withTerms(asked, terms, "probe") };
   if (areGiven(terms))
-    throw new SpecError("There is no probe whose times or address could be changed; say -ready tcp, http or exec");
+    throw new SpecError("The service has no readiness probe to change; use -ready tcp, http or exec");
   return asked;
 };
 
@@ -45,10 +45,7 @@ export const livenessFrom = (from: Liveness | null, params: RunParams): Liveness
   const asked = live === undefined ? from : askedLiveness(live, from);
   const terms = { interval: liveInterval, timeout: liveTimeout, threshold: liveThreshold, address: liveAddress };
   if (asked?.kind === "probe") return { kind: "probe", ...withTerms(asked, terms, "liveness probe") };
-  if (areGiven(terms))
-    throw new SpecError(
-      "There is no liveness probe whose times or address could be changed; say -live tcp, http or exec",
-    );
+  if (areGiven(terms)) throw new SpecError("The service has no liveness probe to change; use -live tcp, http or exec");
   return asked;
 };
 

@@ -55,7 +55,7 @@ const answerOddLine = (store: Store, event: Line, reply: string): void => {
 const whyNot = (store: Store, event: Line, method: string): string | null => {
   if (store.settings?.control?.address.kind === "internet") {
     if (method === "authenticate" || store.authenticated.has(event.connection)) return null;
-    return "This control socket wants the secret in CRANK_CTL_TOKEN first";
+    return "This control socket requires the secret of CRANK_CTL_TOKEN first";
   }
   if (event.uid === 0 || event.uid === store.platform.uid || isAdmitted(store, event)) return null;
   const who = event.uid === UNCHANGED ? "an unknown user" : `the user ${event.uid}`;

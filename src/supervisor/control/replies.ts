@@ -47,7 +47,7 @@ const sendBounded = (store: Store, asker: Asker, line: string): void => {
   if (line.length <= LONGEST_ANSWER) return sendLine(store, asker.connection, line);
   replyError(store, asker, {
     code: ERROR_CODES.internal,
-    message: `The answer would have ${line.length} characters, more than a connection takes`,
+    message: `The answer would have ${line.length} characters, more than the limit of a connection`,
   });
 };
 
@@ -168,7 +168,7 @@ const outcomeMessage = (store: Store, outcome: Outcome, before: State["generatio
           ...(outcome.recordError === null
             ? {}
             : {
-                warning: `The deploy stands, but it could not be recorded in ${store.settings?.recordPath ?? "the record"}: ${outcome.recordError}`,
+                warning: `The deploy is complete, but it could not be recorded in ${store.settings?.recordPath ?? "the record"}: ${outcome.recordError}`,
               }),
         },
       };
@@ -204,7 +204,7 @@ export const answerUpgrade = (store: Store, upgrade: number, reply: Reply): void
 
 /** Crank ends: a running upgrade will not end any more. */
 export const abandonUpgrades = (store: Store): void => {
-  const message = "Crank has ended; it was not upgraded";
+  const message = "Crank has exited; it was not upgraded";
   for (const pending of [...store.pending.values()])
     if (pending.kind === "upgrade")
       answerUpgrade(store, pending.upgrade, { error: { code: ERROR_CODES.refused, message } });

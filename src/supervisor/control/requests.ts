@@ -154,7 +154,7 @@ const resumed = (store: Store, call: Call, clientId: string | undefined): boolea
 const reload: Handler<"reload"> = (store, call, params) => {
   if (resumed(store, call, params.clientId)) return;
   const spec = currentSpec(store);
-  if (!spec) return refuse(store, call, "Nothing has been run yet that could be reloaded");
+  if (!spec) return refuse(store, call, "No run to reload; deploy a command first");
   deploy(store, call, asGiven(spec), deployOptions(params));
 };
 
@@ -167,7 +167,7 @@ const rollback: Handler<"rollback"> = (store, call, params) => {
     return refuse(
       store,
       call,
-      `Generation ${target.generation} cannot be rolled back to: ${obstacle}. Put it back, or choose another generation with -to (crankctl history lists them)`,
+      `Generation ${target.generation} cannot be rolled back to: ${obstacle}. Restore it, or choose another generation with -to (crankctl history lists them)`,
     );
   deploy(store, call, target.spec, deployOptions(params));
 };
@@ -179,14 +179,14 @@ const rollbackTarget = (store: Store, to: number | undefined): GoodSpec | string
   if (to !== undefined)
     return (
       known.find((good) => good.generation === to) ??
-      `Generation ${to} is not in the record, which has ${listed === "" ? "none" : listed}`
+      `Generation ${to} is not in the record${listed === "" ? "" : `, which has ${listed}`}`
     );
   const { service, generations } = store.core;
   const running = service.current === null ? undefined : generations[service.current]?.spec;
   // Records of earlier versions may hold the same spec more than once.
   const isOther = ({ generation, spec }: GoodSpec): boolean =>
     generation !== service.current && !(running && isSameSpec(spec, running));
-  return known.findLast(isOther) ?? "There is no earlier generation to roll back to";
+  return known.findLast(isOther) ?? "No earlier generation to roll back to";
 };
 
 const scale: Handler<"scale"> = (store, call, params) => {
@@ -259,11 +259,11 @@ const logs: Handler<"logs"> = (store, call, params) => {
     return refuse(
       store,
       call,
-      "With -log-format raw the workers write to crank's own output; crank sees none of their lines",
+      "With -log-format raw, workers write to crank's own output, and crank does not see their lines",
     );
   const worker =
     params.pid === undefined ? 0 : allWorkers(store.core.workers).find((known) => known.pid === params.pid)?.id;
-  if (worker === undefined) return refuse(store, call, `There is no worker with the pid ${params.pid}`);
+  if (worker === undefined) return refuse(store, call, `No worker has the pid ${params.pid}`);
   reply(store, call, {});
   store.batch.command({
     kind: "follow",
@@ -289,7 +289,7 @@ const shutdown: Handler<"shutdown"> = (store, call, params) => {
 const checkToken: Handler<"authenticate"> = (store, call, params) => {
   const secret = store.platform.environment.CRANK_CTL_TOKEN;
   if (secret === undefined || secret === "" || !isSame(secret, params.token)) {
-    const message = "The token in CRANK_CTL_TOKEN is not the one that this crank was started with";
+    const message = "The secret in CRANK_CTL_TOKEN is wrong";
     return endConnection(
       store,
       call.connection,

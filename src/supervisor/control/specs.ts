@@ -99,7 +99,7 @@ const overlap = (
   }
   if (params.surge !== undefined && params.surge > 0)
     throw new SpecError(
-      "Workers that hand over are gone before their successors are started: say -surge 0, or -hand-over=false",
+      "With -hand-over, workers exit before their successors start: use -surge 0, or -hand-over=false",
     );
   return { handOver, surge: 0, unavailable: Math.max(1, unavailable) };
 };
@@ -115,14 +115,15 @@ const userFor = (platform: Platform, name: string): Identity => {
   if (user) return user;
   const unasked = platform.canAskForUsers()
     ? ""
-    : ", and getent, which knows users that are not in /etc/passwd, cannot be executed";
-  if (!/^\d+$/.test(name)) throw new SpecError(`There is no user ${JSON.stringify(name)}${unasked}`);
-  throw new SpecError(`There is no user with the uid ${name}, so its group is not known${unasked}; give UID:GID`);
+    : "; getent, which knows users that are not in /etc/passwd, cannot be executed";
+  if (!/^\d+$/.test(name)) throw new SpecError(`No such user: ${JSON.stringify(name)}${unasked}`);
+  throw new SpecError(`No user has the uid ${name}, so its group is unknown${unasked}; give UID:GID`);
 };
 
 /** With this group and no others, whatever the database says. */
 const numbered = (platform: Platform, uid: number, gid: number): Identity => {
-  if (Math.max(uid, gid) > MOST_ID) throw new SpecError(`${uid}:${gid} are no uid and gid: ${MOST_ID} is the highest`);
+  if (Math.max(uid, gid) > MOST_ID)
+    throw new SpecError(`${uid}:${gid} is out of range: the highest uid and gid is ${MOST_ID}`);
   return { name: String(uid), home: "/", shell: "/bin/sh", ...platform.findUser(String(uid)), uid, gid, groups: [gid] };
 };
 
@@ -131,7 +132,7 @@ const mergeLimits = (base: readonly Limit[], changes: RunParams["limits"]): read
   const merged = new Map(base.map((limit) => [limit.name, limit]));
   for (const [name, value] of Object.entries(changes)) {
     if (limitNumber(name) === null)
-      throw new SpecError(`There is no limit ${JSON.stringify(name)}; there are ${LIMIT_NAMES.join(", ")}`);
+      throw new SpecError(`No such limit: ${JSON.stringify(name)}; use one of ${LIMIT_NAMES.join(", ")}`);
     merged.set(name, { name, soft: value, hard: value });
   }
   return [...merged.values()];
@@ -153,10 +154,10 @@ const givenSteps = (
   stopTimeout: number | null | undefined,
 ): Pick<Spec, "stopSteps" | "stopTimeoutMs"> => {
   const stopSteps = steps.map((step) => ({ signal: knownSignal(step.signal), afterMs: step.after }));
-  if (stopSteps[0]?.afterMs !== 0) throw new SpecError("The first stop step has to come at 0 seconds");
+  if (stopSteps[0]?.afterMs !== 0) throw new SpecError("The first stop step must have the time 0");
   for (const [index, step] of stopSteps.entries()) {
     if (index > 0 && step.afterMs < (stopSteps[index - 1]?.afterMs ?? 0))
-      throw new SpecError("The stop steps have to be in the order of their times");
+      throw new SpecError("The stop steps must be in ascending order of their times");
   }
   const last = stopSteps.at(-1);
   const stopTimeoutMs = stopTimeout ?? (last?.signal === "SIGKILL" ? last.afterMs : null);

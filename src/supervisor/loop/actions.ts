@@ -18,10 +18,10 @@ import { advance } from "./apply-effects.ts";
 /** Deploys the current spec again, after the rollout in flight if there is one. */
 export const reload = (store: Store, { name, now }: ReceivedSignal): void => {
   const { service, history } = store.core;
-  if (service.phase.kind === "stopping") return log(store, "warning", `${name}: not now, crank is shutting down`);
+  if (service.phase.kind === "stopping") return log(store, "warning", `${name} ignored: crank is shutting down`);
   if (service.current !== null || service.rollout !== null)
     return advance(store, { kind: "reload", now, wallNow: store.platform.wallNow() });
-  if (history.length === 0) return log(store, "warning", `${name}: nothing has been run yet that could be reloaded`);
+  if (history.length === 0) return log(store, "warning", `${name} ignored: no run to reload`);
   redeployAnew(store, now);
 };
 
@@ -82,6 +82,6 @@ export const leaveWorkers = (store: Store, signal: ReceivedSignal): Promise<void
 };
 
 const whyNobodyCouldAdopt = ({ settings, facts }: Store): string | null => {
-  if (settings?.runDirectory === null) return "without a run directory nobody could find the workers again";
-  return facts.pid === 1 ? "with the first process of a container all others end" : null;
+  if (settings?.runDirectory === null) return "without a run directory, the next crank could not find the workers";
+  return facts.pid === 1 ? "crank is the first process of a container, and the others would end with it" : null;
 };

@@ -203,7 +203,7 @@ const onQuarantined = (store: Store, event: EventOf<"quarantined">): void => {
   if (event.event !== MESSAGES.line.code || event.bytes.length < 8) return;
   // The bytes of a line event begin with its connection's number.
   const connection = Number(new DataView(event.bytes.buffer, event.bytes.byteOffset).getBigUint64(0, true));
-  const message = "This request ended the supervisor three times and was set aside";
+  const message = "This request crashed the supervisor three times and is skipped";
   endConnection(store, connection, { code: ERROR_CODES.internal, message });
 };
 

@@ -58,7 +58,7 @@ const consumedBy = (commands: readonly SentCommand[]): number | undefined => {
 /** Prints one sentence and ends, to be restarted. Half-done work is in no batch, so nothing is lost. */
 const breakDown = (error: unknown): void => {
   const message = error instanceof Error ? error.message : String(error);
-  complain(`crank: the supervisor found a fault in itself and restarts: ${message}`);
+  complain(`crank: the supervisor has a fault and restarts: ${message}`);
   if (processes.variable("CRANK_DEBUG") !== undefined && error instanceof Error) complain(error.stack ?? "");
   processes.exit(BROKEN);
 };

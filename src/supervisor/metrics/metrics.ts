@@ -34,23 +34,21 @@ export const metricsText = (store: Store): string =>
   [...ofCrank(store), ...ofWorkers(store), ...ofEachWorker(store), ...ofSockets(store)].map(familyText).join("");
 
 const ofCrank = ({ core, boot, facts, counters, settings, platform }: Store): readonly Family[] => [
-  gauge("crank_build_info", "What runs here; always 1.", [
+  gauge("crank_build_info", "The running versions; always 1.", [
     [{ service: settings?.name ?? "", version: VERSION, keeper: facts.version, runtime: platform.runtime }, 1],
   ]),
   gauge("crank_start_time_seconds", "When crank was started, in seconds since 1970.", [
     [{}, (facts.startedAt + facts.realtimeOffset) / 1000],
   ]),
-  counter("crank_supervisor_deaths_total", "Supervisors that ended without being asked to.", [
-    [{}, counters.supervisorDeaths],
-  ]),
-  gauge("crank_journal_on_disk", "0 while the journal cannot be written and goes on in memory.", [
+  counter("crank_supervisor_deaths_total", "Supervisors that died.", [[{}, counters.supervisorDeaths]]),
+  gauge("crank_journal_on_disk", "0 while the journal cannot be written and is kept in memory.", [
     [{}, boot.journal === "memory" ? 0 : 1],
   ]),
-  gauge("crank_record_on_disk", "0 while the record could not be written and is not what is in place.", [
+  gauge("crank_record_on_disk", "0 while the record cannot be written and is out of date.", [
     [{}, core.service.unrecorded ? 0 : 1],
   ]),
   counter("crank_upgrades_total", "Upgrades of crank in place.", [[{}, counters.upgrades]]),
-  gauge("crank_generation", "The generation that is in place; 0 before the first.", [[{}, core.service.current ?? 0]]),
+  gauge("crank_generation", "The current generation; 0 before the first.", [[{}, core.service.current ?? 0]]),
   gauge("crank_rollout_in_progress", "1 while a generation is being replaced.", [
     [{}, core.service.rollout === null ? 0 : 1],
   ]),
@@ -73,15 +71,15 @@ const ofWorkers = ({ core, counters, measurements }: Store): readonly Family[] =
       "Workers, by their state.",
       STATES.map((state) => [{ state }, all.filter(isIn(state)).length]),
     ),
-    gauge("crank_workers_wanted", "How many workers there are to be.", [[{}, wanted]]),
-    gauge("crank_workers_available", "Workers that have been ready for long enough to count.", [
+    gauge("crank_workers_wanted", "Target number of workers.", [[{}, wanted]]),
+    gauge("crank_workers_available", "Available workers: ready for at least -min-ready.", [
       [{}, all.filter(isAvailable).length],
     ]),
     counter("crank_worker_starts_total", "Workers that were started.", [[{}, counters.starts]]),
-    counter("crank_worker_restarts_total", "Workers that were started again in the place of one that was lost.", [
+    counter("crank_worker_restarts_total", "Workers that were started to replace a lost one.", [
       [{}, service.restarts],
     ]),
-    counter("crank_worker_exits_total", "Workers that are gone: because crank stopped them, or unasked.", [
+    counter("crank_worker_exits_total", "Workers that exited: with or without a stop signal of crank.", [
       [{ asked: "yes" }, counters.exitsAsked],
       [{ asked: "no" }, counters.exitsUnasked],
     ]),
@@ -118,7 +116,7 @@ const ofEachWorker = ({ core, facts, measurements }: Store): readonly Family[] =
     ),
     gauge(
       "crank_worker_memory_bytes",
-      "Memory of the worker's process tree: its proportional share where that may be read, else what is resident.",
+      "Memory of the worker's process tree: its proportional set size, or the resident set size if that may not be read.",
       each.map(({ labels, usage }) => [labels, usage?.memory]),
     ),
     counter(
@@ -159,22 +157,22 @@ const ofSockets = (store: Store): readonly Family[] => {
     ),
     gauge(
       "crank_socket_accept_queue_limit",
-      "How many may wait to be accepted.",
+      "Limit of the connections that wait to be accepted.",
       each.map(({ labels, usage }) => [labels, usage?.limit]),
     ),
     counter(
       "crank_socket_drops_total",
-      "What the kernel has dropped at this socket, above all because its accept queue was full.",
+      "Connections or datagrams that the kernel dropped at this socket, mostly because its accept queue was full.",
       each.map(({ labels, usage }) => [labels, usage?.drops]),
     ),
     gauge(
       "crank_socket_reachable",
-      "Whether the file of the unix socket leads to it; 0: something else has its path.",
+      "1 if the path of the unix socket leads to it, 0 if another file has the path.",
       unixSockets(store).map(({ handle, labels }) => [labels, nameProblem(store, handle) === null ? 1 : 0]),
     ),
     counter(
       "crank_socket_files_lost_total",
-      "How often the file of a unix socket, the control socket's included, was gone or replaced.",
+      "How often the file of a unix socket (including the control socket) was removed or replaced.",
       [[{}, store.counters.namesLost]],
     ),
     counter(
@@ -184,7 +182,7 @@ const ofSockets = (store: Store): readonly Family[] => {
     ),
     counter(
       "crank_network_listen_drops_total",
-      "Connections that were dropped on their way in, of all TCP sockets of this network namespace.",
+      "Incoming connections that were dropped, of all TCP sockets of this network namespace.",
       [[{}, counters?.drops]],
     ),
   ];

@@ -62,19 +62,18 @@ export const takeRequestLine = (store: Store, event: Line): void => {
   else beginMeasurement(store, event.deliveredAt, "everything");
 };
 
-const NO_HTTP: Answer = { status: 400, text: "This is no HTTP request; ask as in GET /metrics HTTP/1.1\n" };
+const NO_HTTP: Answer = { status: 400, text: "Not an HTTP request; send GET /metrics HTTP/1.1\n" };
 const BUSY: Answer = {
   status: 503,
-  text: "Too many ask at the same time; come back in a moment\n",
+  text: "Too many requests at the same time; retry in a moment\n",
   headers: ["Retry-After: 1"],
 };
 
 /** null: the answer needs a measurement of the workers. */
 const answerAtOnce = (store: Store, { method, path }: Scrape): Answer | null => {
-  if (path !== "/metrics" && path !== "/healthz")
-    return { status: 404, text: "There are /metrics and /healthz here\n" };
+  if (path !== "/metrics" && path !== "/healthz") return { status: 404, text: "Not found; use /metrics or /healthz\n" };
   if (method !== "GET" && method !== "HEAD")
-    return { status: 405, text: `${path} is read with GET\n`, headers: ["Allow: GET, HEAD"] };
+    return { status: 405, text: `Method not allowed; use GET ${path}\n`, headers: ["Allow: GET, HEAD"] };
   if (path === "/metrics") return null;
   const { isHealthy, sentence } = health(store);
   return { status: isHealthy ? 200 : 503, text: `${sentence}\n` };

@@ -99,7 +99,7 @@ const parseLocation = (uri: string, location: string): Address => {
       rest,
     );
   throw new AddressError(
-    `${uri}: the scheme ${name} is not known; use tcp, tcp4, tcp6, udp, udp4, udp6, unix, unixpacket, unixgram or fd`,
+    `${uri}: unknown scheme ${name}; use tcp, tcp4, tcp6, udp, udp4, udp6, unix, unixpacket, unixgram or fd`,
   );
 };
 
@@ -119,21 +119,23 @@ const LIKE_A_HOST =
   /^(?:\*|localhost|ip6-localhost|[\d.]*\d[\d.]*|(?:[\w-]+\.)+(?:com|net|org|io|dev|app|local|lan|internal|localdomain))$/i;
 
 const inherited = (uri: string, rest: string): Address => {
-  if (!/^\d{1,9}$/.test(rest)) throw new AddressError(`${uri}: fd:// wants a descriptor number, as in fd://3`);
+  if (!/^\d{1,9}$/.test(rest)) throw new AddressError(`${uri}: fd:// requires a descriptor number, as in fd://3`);
   return { kind: "inherited", fd: Number(rest) };
 };
 
 const passed = (uri: string, name: string): Address => {
-  if (name === "" && uri.startsWith(`${PASSED}:`)) throw new AddressError(`${uri}: wants a name, as in systemd:http`);
+  if (name === "" && uri.startsWith(`${PASSED}:`))
+    throw new AddressError(`${uri}: the name is missing, as in systemd:http`);
   return { kind: "passed", name: name === "" ? null : name };
 };
 
 const unix = (uri: string, type: "stream" | "seqpacket" | "datagram", path: string): Address => {
-  if (path === "" || path.includes("\0")) throw new AddressError(`${JSON.stringify(uri)}: a unix socket wants a path`);
+  if (path === "" || path.includes("\0"))
+    throw new AddressError(`${JSON.stringify(uri)}: a unix socket requires a path`);
   const bytes = byteLength(path);
   if (bytes > MAX_UNIX_PATH_BYTES) {
     throw new AddressError(
-      `${uri}: the path has ${bytes} bytes, and a unix socket's may have ${MAX_UNIX_PATH_BYTES}; choose a shorter one`,
+      `${uri}: the path has ${bytes} bytes; the limit for a unix socket is ${MAX_UNIX_PATH_BYTES}; choose a shorter one`,
     );
   }
   return { kind: "unix", type, path };
@@ -147,13 +149,13 @@ export const locate = (uri: string, address: Address, cwd: string): Address => {
 
 /** The options of a control socket. Throws AddressError if one is for sockets of -bind only. */
 export const controlOptions = (uri: string, { options, name }: ParsedUri): SocketOptions => {
-  if (name !== null) throw new AddressError(`-ctl ${uri}: name is for sockets of -bind, which workers inherit`);
+  if (name !== null) throw new AddressError(`-ctl ${uri}: name is allowed only for sockets of -bind`);
   return options;
 };
 
 const internet = (uri: string, transport: "tcp" | "udp", family: "any" | "4" | "6", rest: string): Address => {
   const match = /^(?:\[([^\]]*)\]|([^:]*)):([^:]*)$/.exec(rest);
-  if (!match) throw new AddressError(`${uri}: wants HOST:PORT, with an IPv6 address in brackets`);
+  if (!match) throw new AddressError(`${uri}: must be HOST:PORT, with an IPv6 address in brackets`);
   const host = match[1] ?? match[2] ?? "";
   const digits = match[3] ?? "";
   const port = Number(digits);
@@ -169,7 +171,7 @@ const count = (option: string, value: string, uri: string, least: number, most: 
   const number = Number(value);
   if (!/^\d+$/.test(value) || number < least || number > most) {
     throw new AddressError(
-      `${uri}: ${option} wants a whole number from ${least} to ${most}, not ${JSON.stringify(value)}`,
+      `${uri}: ${option} must be a whole number from ${least} to ${most}, not ${JSON.stringify(value)}`,
     );
   }
   return number;
@@ -178,7 +180,7 @@ const count = (option: string, value: string, uri: string, least: number, most: 
 const flag = (option: string, value: string, uri: string): boolean => {
   if (value === "" || value === "1" || value === "true") return true;
   if (value === "0" || value === "false") return false;
-  throw new AddressError(`${uri}: ${option} is on (1) or off (0), not ${JSON.stringify(value)}`);
+  throw new AddressError(`${uri}: ${option} must be 1 (on) or 0 (off), not ${JSON.stringify(value)}`);
 };
 
 const OPTION_PARSERS: Readonly<Record<string, OptionParser>> = {
@@ -191,7 +193,7 @@ const OPTION_PARSERS: Readonly<Record<string, OptionParser>> = {
   v6only: (value, uri) => ({ v6Only: flag("v6only", value, uri) }),
   nonblock: (value, uri) => ({ nonBlocking: flag("nonblock", value, uri) }),
   mode: (value, uri) => {
-    if (!/^[0-7]{1,4}$/.test(value)) throw new AddressError(`${uri}: mode wants an octal number such as 0660`);
+    if (!/^[0-7]{1,4}$/.test(value)) throw new AddressError(`${uri}: mode must be an octal number such as 0660`);
     return { mode: Number.parseInt(value, 8) };
   },
   owner: (value, uri) => ({ owner: named("owner", value, uri) }),
@@ -199,7 +201,7 @@ const OPTION_PARSERS: Readonly<Record<string, OptionParser>> = {
 };
 
 const named = (option: string, value: string, uri: string): string => {
-  if (value === "") throw new AddressError(`${uri}: ${option} wants a name or a number`);
+  if (value === "") throw new AddressError(`${uri}: ${option} must be a name or a number`);
   return value;
 };
 
@@ -220,7 +222,7 @@ const parseOptions = (
     const value = decode(uri, equals < 0 ? "" : part.slice(equals + 1));
     if (key === "name") {
       if (!/^[!-9;-~]{1,255}$/.test(value)) {
-        throw new AddressError(`${uri}: name wants 1 to 255 printable characters without spaces and colons`);
+        throw new AddressError(`${uri}: name must have 1 to 255 printable characters without spaces and colons`);
       }
       name = value;
       continue;
@@ -228,7 +230,7 @@ const parseOptions = (
     const parse = Object.hasOwn(OPTION_PARSERS, key) ? OPTION_PARSERS[key] : undefined;
     if (!parse) {
       throw new AddressError(
-        `${uri}: the option ${JSON.stringify(key)} is not known; there are ${Object.keys(OPTION_PARSERS).join(", ")} and name`,
+        `${uri}: unknown option ${JSON.stringify(key)}; use ${Object.keys(OPTION_PARSERS).join(", ")} and name`,
       );
     }
     refuseMisplaced(uri, key, address);
@@ -248,7 +250,7 @@ const decode = (uri: string, value: string): string => {
 const refuseMisplaced = (uri: string, key: string, address: Address): void => {
   if (key === "nonblock" && (address.kind === "inherited" || address.kind === "passed")) {
     throw new AddressError(
-      `${uri}: nonblock is for sockets that crank opens; whoever passes one decides (NonBlocking=yes in a systemd service)`,
+      `${uri}: nonblock is for sockets that crank opens; set it where the socket is opened (NonBlocking=yes in a systemd service)`,
     );
   }
   if (FILE_OPTIONS.has(key) && address.kind !== "unix")

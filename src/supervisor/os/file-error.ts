@@ -32,7 +32,7 @@ export const refuseForeign = (status: FileStatus): void => {
 export const refuseExchangeable = ({ status, path }: { readonly status: FileStatus; readonly path: string }): void => {
   if (!isOurs(status)) throw refused(`its directory ${path} belongs to another user (uid ${status.uid})`);
   if ((status.mode & OTHERS_WRITE) !== 0 && (status.mode & STICKY) === 0)
-    throw refused(`its directory ${path} is not crank's alone, ${writable(status, `chmod go-w ${path}`)}`);
+    throw refused(`in its directory ${path}, other users can replace files: ${writable(status, `chmod go-w ${path}`)}`);
 };
 
 export const writable = ({ mode }: FileStatus, advice: string): string =>
@@ -68,7 +68,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EMFILE: "too many open files",
   EIO: "input/output error",
   EFBIG: "file too large",
-  ELOOP: "it is a link, which is not followed",
+  ELOOP: "it is a symbolic link",
 };
 
 const reasonOf = (error: unknown): string => {

@@ -63,7 +63,7 @@ export const ensureOwnDirectory = (path: string, access: DirectoryAccess): void 
     refuseExchangeable(parent);
     const isNew = make(parent);
     looking(parent, (fd, status) => {
-      if (status.kind === "link") throw refused("it is a link, which is not followed");
+      if (status.kind === "link") throw refused("it is a symbolic link");
       if (status.kind !== "directory") throw refused("not a directory");
       if (status.uid !== ownUid()) throw refused(`it belongs to another user (uid ${status.uid})`);
       // The umask may have removed too much: workers of other users pass through it.
@@ -204,7 +204,7 @@ const at = (fd: number): string => `/proc/self/fd/${fd}`;
 
 const needProc = (): void => {
   if (statusAt("/proc/self/fd") === null)
-    throw refused("/proc is not mounted, and crank opens its files by way of it: mount -t proc proc /proc");
+    throw refused("/proc is not mounted, and crank needs it to open files: mount -t proc proc /proc");
 };
 
 const statusAt = (path: string): FileStatus | null => {
@@ -230,7 +230,7 @@ const looking = <T>(directory: InDirectory, use: (fd: number, status: FileStatus
 /** Opens a plain file. A fifo or a device is never opened, because opening it can have effects. */
 const withFile = <T>(directory: InDirectory, flags: number, use: (fd: number, status: FileStatus) => T): T =>
   looking(directory, (held, { kind }) => {
-    if (kind === "link") throw refused("it is a link, which is not followed");
+    if (kind === "link") throw refused("it is a symbolic link");
     if (kind !== "file") throw refused("not a plain file");
     const fd = attempt(() => open(held, flags));
     try {

@@ -152,7 +152,7 @@ const descriptorsOf = (pid: number): Descriptors => {
     names = host.files.list(`/proc/${pid}/fd`);
   } catch (error) {
     const isRefused = error instanceof HostError && (error.code === "EACCES" || error.code === "EPERM");
-    return { kind: "hidden", reason: isRefused ? "permission denied" : "it is gone" };
+    return { kind: "hidden", reason: isRefused ? "permission denied" : "the process has exited" };
   }
   // Leaves out descriptors that were closed meanwhile.
   const descriptors = names.flatMap((name) => {

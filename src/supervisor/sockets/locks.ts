@@ -68,15 +68,15 @@ const REFUSALS: Readonly<Record<string, string>> = {
   type: "it is not a plain file; remove it",
   owner: "it belongs to another user; remove it",
   mode: "other users can write to it; remove it",
-  links: "it is another file, too (a hard link); remove it",
+  links: "it has another name (a hard link); remove it",
 };
 
 const held = ({ kind }: Lock, { program, name, recordPath, control }: Settings, pid: string): string => {
   if (kind === "record")
-    return `another crank records in ${recordPath} already, with pid ${pid}; stop that one, or choose another -conf`;
+    return `another crank records in ${recordPath}, with pid ${pid}; stop it, or choose another -conf`;
   // The conflict is about the control socket, not about the name.
   if (kind === "control" || program !== "crank")
     return `${control?.uri}: another process is listening on this socket, with pid ${pid}; stop it first, or choose another path`;
   const who = name === "" ? "a crank with these files" : `a crank with the name ${name}`;
-  return `${who} is running already, with pid ${pid}; stop that one, or choose another -name`;
+  return `${who} is already running, with pid ${pid}; stop it, or choose another -name`;
 };

@@ -160,9 +160,10 @@ const ESTALE = 116;
 const NOTHING_KNOWN: SocketName = { state: "restored", pid: 0, reason: null, oldWorkers: null };
 
 const FAILED: Readonly<Record<number, string>> = {
-  [COMMANDS.watchName.code]: "its file cannot be watched, and is looked at when something is deployed",
-  [COMMANDS.giveName.code]: "its file cannot be given to the workers' user, who then cannot acknowledge there",
-  [COMMANDS.bindAgain.code]: "its file is gone, and no new socket can be bound there; it is tried again",
+  [COMMANDS.watchName.code]: "its file cannot be watched, and is checked only at each deploy",
+  [COMMANDS.giveName.code]:
+    "the owner of its file cannot be changed to the workers' user, which then cannot acknowledge there",
+  [COMMANDS.bindAgain.code]: "its file was removed, and no new socket can be bound there; crank retries",
 };
 const OF_NAMES: ReadonlySet<number> = new Set(Object.keys(FAILED).map(Number));
 
@@ -174,10 +175,10 @@ export const nameProblem = (store: Store, handle: number): string | null => {
 
 const PROBLEMS: { readonly [S in SocketName["state"]]?: (name: SocketName) => string | null } = {
   taken: ({ pid }) => (pid === 0 ? "another process listens there" : `process ${pid} listens there`),
-  blocked: ({ reason }) => `something else has its path (${reason ?? "not a socket"})`,
-  lost: ({ reason }) => `its file is gone (${reason ?? "unknown"})`,
+  blocked: ({ reason }) => `another file has its path (${reason ?? "not a socket"})`,
+  lost: ({ reason }) => `its file was removed (${reason ?? "unknown"})`,
   bound: ({ oldWorkers }) =>
-    oldWorkers === null ? null : "a new socket has its path, which workers from before do not have",
+    oldWorkers === null ? null : "a new socket has its path, which older workers do not have",
 };
 
 /** The socket is closed. */

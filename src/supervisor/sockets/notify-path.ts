@@ -27,7 +27,7 @@ export const notifyProblem = (settings: Settings): string | null => {
   const bytes = path === null ? 0 : byteLength(path);
   return bytes <= MAX_UNIX_PATH_BYTES
     ? null
-    : `the path of a notify socket, ${path}, has ${bytes} bytes, and a unix socket's may have ${MAX_UNIX_PATH_BYTES}`;
+    : `the path of a notify socket, ${path}, has ${bytes} bytes; the limit for a unix socket is ${MAX_UNIX_PATH_BYTES}`;
 };
 
 /** The directory on the way to NOTIFY_SOCKET that this worker's user may not pass, as a sentence; null: none. */
@@ -35,7 +35,7 @@ export const closedTo = (platform: Platform, settings: Settings, spec: Spec): st
   const closed = closedDirectory(platform, settings, spec);
   if (closed === null || spec.user === null) return null;
   const { path, mode } = closed;
-  return `The user ${spec.user.name} cannot reach NOTIFY_SOCKET: the directory ${path} is closed to it (mode ${mode.toString(8).padStart(4, "0")}); make it passable (chmod o+x ${path}), or choose another -prefix`;
+  return `The user ${spec.user.name} cannot reach NOTIFY_SOCKET: it may not search the directory ${path} (mode ${mode.toString(8).padStart(4, "0")}); permit it (chmod o+x ${path}), or choose another -prefix`;
 };
 
 /**
@@ -55,7 +55,7 @@ export const whyNeverReady = (
   // With an access control list (acl(5)) the group's bits are the most that any entry may grant.
   if (closed === null || (closed.mode & GROUP_PASSES) !== 0) return null;
   const sentence = closedTo(platform, settings, spec);
-  return sentence === null ? null : `${sentence}; or leave NOTIFY_FD in its environment`;
+  return sentence === null ? null : `${sentence}; or keep NOTIFY_FD in its environment`;
 };
 const GROUP_PASSES = 0o010;
 

@@ -20,7 +20,7 @@ export const withSafeRunDirectory = (
   const isNamed = program === "crank" && name !== "";
   const unsafe = isNamed || runDirectory === null ? null : platform.unsafeDirectory(runDirectory);
   if (unsafe === null) return { settings, problem: null };
-  const problem = `The directory ${runDirectory} is not used: ${unsafe}. The journal is in memory, so that workers cannot be adopted should crank be killed, and they are given NOTIFY_FD, but no NOTIFY_SOCKET`;
+  const problem = `The directory ${runDirectory} is not used: ${unsafe}. The journal is in memory, so workers cannot be adopted if crank is killed, and they get NOTIFY_FD but no NOTIFY_SOCKET`;
   return { settings: { ...settings, runDirectory: null }, problem };
 };
 

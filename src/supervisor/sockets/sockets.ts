@@ -74,7 +74,7 @@ export const openCommand = async (platform: Platform, opening: Opening): Promise
     case "inherited":
       return { kind: "inheritSocket", handle, fd: address.fd, backlog: options.backlog };
     case "passed":
-      throw new StartError(`${opening.uri}: only -bind takes sockets that were passed to crank`);
+      throw new StartError(`${opening.uri}: only -bind can take sockets that were passed to crank`);
     case "unix":
       await clearPath(platform, opening, address.path);
       return openUnix(platform, opening, address.path, UNIX_TYPES[address.type]);
@@ -112,7 +112,7 @@ const clearPath = async (platform: Platform, { uri, handle }: Opening, path: str
         handle,
       );
     case "notSocket":
-      throw new StartError(`${uri}: there is a file that is not a socket; remove it, or choose another path`);
+      throw new StartError(`${uri}: the file is not a socket; remove it, or choose another path`);
   }
 };
 
@@ -138,14 +138,14 @@ export const uidOf = (platform: Platform, uri: string, name: string): number => 
   const user = platform.findUser(name);
   if (user) return user.uid;
   if (/^\d{1,10}$/.test(name)) return Number(name);
-  throw new StartError(`${uri}: there is no user ${name}`);
+  throw new StartError(`${uri}: no such user: ${name}`);
 };
 
 const gidOf = (platform: Platform, uri: string, name: string): number => {
   const gid = platform.findGroup(name);
   if (gid !== null) return gid;
   if (/^\d{1,10}$/.test(name)) return Number(name);
-  throw new StartError(`${uri}: there is no group ${name}`);
+  throw new StartError(`${uri}: no such group: ${name}`);
 };
 
 const openInternet = (
@@ -206,10 +206,10 @@ export const openFailure = (uri: string, step: string, errno: number): string =>
 
 const ADVICE: Readonly<Record<number, string>> = {
   9: "start it with this descriptor open",
-  13: "run it as a user who may, or choose another address",
+  13: "run crank as a user with permission, or choose another address",
   88: "give crank the descriptor of a socket",
-  98: "another process has it, stop that one or choose another address",
-  99: "use an address that this machine has",
+  98: "stop the process that uses it, or choose another address",
+  99: "use an address of this machine",
 };
 
 /** Stores an opened socket; `uri` and address family decide how it is shown. */

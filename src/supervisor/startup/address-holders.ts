@@ -27,9 +27,7 @@ export const describeHolders = async (processes: ProcessTable, address: Address)
     if (facts) holders.push(facts);
   }
   if (holders.length === 0)
-    return hidden === 0
-      ? null
-      : "a process of another user, which crank's user may not look into: ask root (ss -lnptu)";
+    return hidden === 0 ? null : "a process of another user, which crank's user may not inspect: run ss -lnptu as root";
   const shown: string[] = [];
   for (const facts of holders.slice(0, MOST_SHOWN)) shown.push(await describe(processes, facts));
   const more = holders.length > shown.length ? ` and ${holders.length - shown.length} more` : "";

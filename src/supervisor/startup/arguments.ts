@@ -12,7 +12,7 @@ export const brokenArgument = (args: readonly string[], pid: number | "self" = "
   const raw = rawArguments(args.length, pid);
   const index = args.findIndex((argument, at) => argument.includes(REPLACED) && !isText(raw?.[at]));
   if (index < 0) return null;
-  return `argument ${index + 1} is not UTF-8: ${shown(args[index] ?? "")}; what is passed to workers has to be UTF-8, or to be read by them from a file`;
+  return `argument ${index + 1} is not UTF-8: ${shown(args[index] ?? "")}; arguments of workers must be UTF-8; let them read other bytes from a file`;
 };
 
 /** The last arguments of a process as bytes; null: they cannot be read. */

@@ -22,7 +22,7 @@ export const warnOfKernelLimits = (store: Store, settings: Settings): void => {
     log(
       store,
       "warning",
-      `Workers may open no more than ${openFiles} descriptors each; raise the limit (ulimit -n, LimitNOFILE=) for more connections`,
+      `Workers may open at most ${openFiles} descriptors each; raise the limit (ulimit -n, LimitNOFILE=) for more connections`,
     );
   }
 };

@@ -22,7 +22,7 @@ export const adopt = async (store: Store, settings: Settings, now: number): Prom
   const path = runPath(settings, "journal");
   const bytes = path === null ? null : store.platform.readBytes(path);
   if (path === null || (bytes === null && !store.adoption?.orphans))
-    return giveUp(store, `the journal ${path} has gone while it was being read`);
+    return giveUp(store, `the journal ${path} was removed while it was read`);
   store.batch.command({ kind: "takeJournal", path });
   nextStage(store, "serving");
   sayWhere(store);
@@ -35,7 +35,7 @@ export const adopt = async (store: Store, settings: Settings, now: number): Prom
 /** Writes the pid file and the lock file, if the program has them. */
 const writeFiles = async ({ platform, facts }: Store, { pidPath, lockPath }: Extras): Promise<string | null> => {
   const lock = platform.ensureFile(lockPath, "");
-  if (lock !== null) return `the lock file ${lockPath} cannot be made: ${lock}`;
+  if (lock !== null) return `the lock file ${lockPath} cannot be created: ${lock}`;
   platform.removeTemporaries(pidPath);
   const pid = await platform.replaceFile(pidPath, String(facts.pid), "asBefore");
   return pid === null ? null : `the pid file ${pidPath} cannot be written: ${pid}`;
@@ -63,7 +63,7 @@ export const serve = async (store: Store, settings: Settings, now: number): Prom
   await present(store, settings);
   if (settings.first) deployForNobody(store, settings.first, now);
   else if (store.core.history.length > 0) {
-    log(store, "info", `Starting what ${settings.recordPath} holds`);
+    log(store, "info", `Starting the recorded run of ${settings.recordPath}`);
     redeploy(store, now);
   }
 };

@@ -86,7 +86,7 @@ export const begin = async (store: Store): Promise<void> => {
   noteKilled(store, settings);
   if (passed.problem !== null) log(store, "warning", passed.problem);
   if (unsafe !== null) log(store, "warning", unsafe);
-  if (tooLong !== null) log(store, "warning", `Workers are given no NOTIFY_SOCKET, but NOTIFY_FD: ${tooLong}`);
+  if (tooLong !== null) log(store, "warning", `Workers get NOTIFY_FD but no NOTIFY_SOCKET: ${tooLong}`);
   for (const lock of locksOf(settings)) store.batch.command(lockCommand(lock));
   nextStage(store, "locking");
 };
@@ -149,7 +149,7 @@ const giveUpOrAdopt = async (
     return giveUp(store, error.message);
   }
   const holders = opening ? await describeHolders(store.platform.processes, opening.address) : null;
-  giveUp(store, holders === null ? (boot.failure ?? "") : `${boot.failure}: it is ${holders}`);
+  giveUp(store, holders === null ? (boot.failure ?? "") : `${boot.failure}; it is ${holders}`);
 };
 
 /** Closes what was opened beside the sockets that are adopted. Everything else stays open. */
@@ -170,7 +170,7 @@ export const atFailure = async (store: Store, event: EventOf<"failed">): Promise
   if (opening && opening.stored !== null && event.command === COMMANDS.inheritSocket.code)
     return openInstead(store, opening);
   if (opening && store.adoption && TAKING.has(event.command))
-    return takeAgain(store, opening, event.step === "process" ? "it is gone" : describeErrno(event.errno));
+    return takeAgain(store, opening, event.step === "process" ? "the process has exited" : describeErrno(event.errno));
   if (opening && (event.command === COMMANDS.openSocket.code || event.command === COMMANDS.inheritSocket.code)) {
     const retry = withoutIpv6(opening, event.errno);
     if (retry) {
@@ -285,7 +285,11 @@ const routeOutput = (store: Store, settings: Settings): void => {
 /** A stored descriptor is not the right socket: opens the socket as if it had not been stored. */
 const openInstead = async (store: Store, opening: Opening): Promise<void> => {
   discardStored(store, storeName(opening) ?? "");
-  log(store, "warning", `${opening.uri}: what the service manager had stored is not this socket; it is opened anew`);
+  log(
+    store,
+    "warning",
+    `${opening.uri}: the socket from the service manager's descriptor store is another one; a new socket is opened`,
+  );
   try {
     store.batch.command({ kind: "closeHandle", handle: opening.handle });
     store.batch.command((await wayToOpen(store, { ...opening, stored: null })).command);

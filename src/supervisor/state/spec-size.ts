@@ -20,12 +20,12 @@ const OWN_BYTES = 4096;
 export const sizeProblem = (platform: Platform, spec: Spec): string | null => {
   const kept = keptBytes(spec);
   if (kept > MOST_SPEC_BYTES)
-    return `The command and its settings would take ${kept} bytes, more than the ${MOST_SPEC_BYTES} that crank keeps; leave something out of the environment (-unset-env), or pass it in a file`;
+    return `The command and its settings would take ${kept} bytes, more than the ${MOST_SPEC_BYTES} that crank keeps; reduce the environment (-unset-env), or pass data in a file`;
   const wanted = executedBytes(platform, spec);
   if (wanted <= ALWAYS_GRANTED_BYTES) return null;
   const granted = grantedBytes(platform, spec);
   if (wanted <= granted) return null;
-  return `The arguments and the environment would take ${wanted} bytes, more than the ${granted} that the kernel grants at this stack limit; pass less, pass it in a file, or raise it with -limit stack=BYTES`;
+  return `The arguments and the environment would take ${wanted} bytes, more than the ${granted} that the kernel grants at this stack limit; pass less, pass data in a file, or raise the limit with -limit stack=BYTES`;
 };
 
 /** Settings are one journal value, written with each batch that changes them: at most half of a keeper's frame. */
@@ -35,7 +35,7 @@ const MOST_SETTINGS_BYTES = LIMITS.frameBytes / 2;
 export const settingsProblem = (settings: Settings): string | null => {
   const kept = byteLength(JSON.stringify(settings));
   if (kept <= MOST_SETTINGS_BYTES) return null;
-  return `The sockets and settings would take ${kept} bytes, more than the ${MOST_SETTINGS_BYTES} that crank keeps; name fewer sockets, or divide them among several cranks`;
+  return `The sockets and settings would take ${kept} bytes, more than the ${MOST_SETTINGS_BYTES} that crank keeps; use fewer sockets, or divide them among several cranks`;
 };
 
 /** The length of a spec in the journal. */

@@ -26,7 +26,7 @@ export const meetServiceManager = (store: Store): void => {
     return log(
       store,
       "warning",
-      `NOTIFY_SOCKET=${socket} is not a unix socket that can be reached; nobody is notified`,
+      `NOTIFY_SOCKET=${socket} is not a reachable unix socket; crank does not notify the service manager`,
     );
   saveServiceManager(store, { socket, heartbeatMs: heartbeatPeriod(store, facts.pid) });
   connect(store);
@@ -97,11 +97,11 @@ export const atManagerFailure = (store: Store, event: Extract<KeeperEvent, { kin
   const failures = before + 1;
   const failure = `NOTIFY_SOCKET=${socket}: ${event.step}: ${describeErrno(event.errno)}`;
   if (failures > MOST_FAILURES) {
-    log(store, "error", `${failure}; crank goes on without telling the service manager`);
+    log(store, "error", `${failure}; crank continues without notifying the service manager`);
     saveServiceManager(store, { socket: null, trouble: null });
     return true;
   }
-  if (failures === 1) log(store, "warning", `${failure}; crank goes on, and tries to tell the service manager again`);
+  if (failures === 1) log(store, "warning", `${failure}; crank continues, and retries`);
   const pause = Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS);
   saveServiceManager(store, {
     trouble: { failures, failedAt: now, retryAt: now + pause },

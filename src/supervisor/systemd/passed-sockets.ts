@@ -21,7 +21,7 @@ export const passedSockets = (environment: Environment, pid: number): Passed => 
   const count = environment.LISTEN_FDS ?? "";
   if (count === "" || count === "0") return { sockets: [], problem: null };
   const obstacle = whyNotOurs(environment, count, pid);
-  if (obstacle !== null) return { sockets: [], problem: `${obstacle}; what LISTEN_FDS speaks of is left alone` };
+  if (obstacle !== null) return { sockets: [], problem: `${obstacle}; the passed sockets are ignored` };
   const { names, problem } = namesOf(environment.LISTEN_FDNAMES, Number(count));
   return { sockets: names.map((name, index) => ({ fd: FIRST_FD + index, name })), problem };
 };
@@ -43,7 +43,7 @@ const namesOf = (text: string | undefined, count: number): { names: readonly str
   if (text === undefined) return { names: unnamed, problem: null };
   const names = text.split(":");
   if (names.length === count) return { names: names.map((name) => name || UNNAMED), problem: null };
-  const problem = `LISTEN_FDNAMES has ${names.length} names for ${count} sockets; the sockets count as unnamed`;
+  const problem = `LISTEN_FDNAMES has ${names.length} names for ${count} sockets; the names are ignored`;
   return { names: unnamed, problem };
 };
 
@@ -129,7 +129,7 @@ const refuseDoubles = (binds: readonly Bind[]): void => {
     if (address.kind !== "inherited") continue;
     const other = takenBy.get(address.fd);
     if (other !== undefined)
-      throw new AddressError(`${uri}: descriptor ${address.fd} is taken by ${other} already; name it once`);
+      throw new AddressError(`${uri}: descriptor ${address.fd} is already used by ${other}; use it once`);
     takenBy.set(address.fd, uri);
   }
 };

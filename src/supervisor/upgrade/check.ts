@@ -76,7 +76,7 @@ export const answerUpgradeCheck = (frontEnd: FrontEnd): void => {
   if (!descriptors) return processes.exit(0);
   const problem = problemWith(frontEnd, readWhole(`/proc/self/fd/${descriptors[1]}`));
   if (problem !== null) {
-    files.write(STDERR, bytesOf(`crank ${VERSION} cannot go on: ${problem}\n`));
+    files.write(STDERR, bytesOf(`crank ${VERSION} cannot continue: ${problem}\n`));
     return processes.exit(1);
   }
   files.write(Number(descriptors[2]), bytesOf(JSON.stringify(answer())));
@@ -104,9 +104,9 @@ export const problemWith = (frontEnd: FrontEnd, bytes: Uint8Array): string | nul
     const store = restoreStore({ platform: linuxPlatform(() => now), frontEnd, facts: FACTS }, journal.entries);
     // Read everything once, as a start would.
     void [status(store, {}), nextDeadline(store.core)];
-    return store.settings === null ? "the journal says nothing of what crank is to do" : null;
+    return store.settings === null ? "the journal has no settings" : null;
   } catch (error) {
-    return `the journal cannot be understood: ${error instanceof Error ? error.message : String(error)}`;
+    return `the journal cannot be read: ${error instanceof Error ? error.message : String(error)}`;
   }
 };
 

@@ -47,7 +47,7 @@ const request = (store: Store, { exec, now }: UpgradeWish): number | string => {
   if (!upgrade) return begin(store, counters.upgradesBegun + 1, exec, now);
   const { again } = upgrade;
   if (again && again.exec !== exec)
-    return `Another upgrade waits for the end of this one already, to ${again.exec ?? "what crank was started by"}`;
+    return `Another upgrade is already queued, to ${again.exec ?? "the program by which crank was started"}`;
   saveUpgrade(store, { ...upgrade, again: { exec } });
   return upgrade.number + 1;
 };
@@ -58,8 +58,8 @@ const begin = (store: Store, number: number, exec: string | null, now: number): 
   const { platform, facts } = store;
   const path = exec ?? store.program ?? facts.path;
   const file = platform.realPath(path);
-  if (file === null) return cannot(path, "there is no such file");
-  if (!platform.isExecutable(file)) return cannot(path, "it is no program that may be executed");
+  if (file === null) return cannot(path, "no such file");
+  if (!platform.isExecutable(file)) return cannot(path, "not executable");
   const home = file.split("/").slice(0, -2).join("/");
   const patienceMs = patience(wrapperOf(store));
   const upgrade: Upgrade = {
@@ -145,16 +145,17 @@ const whyNotAfterCheck = (store: Store, upgrade: Upgrade, event: EventOf<"exited
   if (store.core.service.phase.kind === "stopping") return "crank is shutting down";
   if (upgrade.isLate) return `its check took longer than ${patience(wrapper) / 1000} s`;
   if (event.ending !== 0 || event.status !== 0) return `its check ${howItEnded(event)}${lastOutput(event.tail)}`;
-  return upgrade.answer || wrapper ? null : "it ended without an answer to the check";
+  return upgrade.answer || wrapper ? null : "it exited without an answer to the check";
 };
 
 const atRehearsed = (store: Store, upgrade: Upgrade, event: EventOf<"rehearsed">): void => {
   const { step, errno, ending, status, deliveredAt: now } = event;
-  if (step !== "") return fail(store, upgrade, `its keeper cannot be tried: ${step}: ${describeErrno(errno)}`, now);
+  if (step !== "")
+    return fail(store, upgrade, `the dry run of its keeper cannot be started: ${step}: ${describeErrno(errno)}`, now);
   if (ending === 0 && status === LATER_VERSION)
-    return fail(store, upgrade, "its keeper is an earlier one, which does not know what this one would leave it", now);
+    return fail(store, upgrade, "its keeper is an earlier version, which cannot read this keeper's state", now);
   if (ending !== 0 || status !== 0)
-    return fail(store, upgrade, `its keeper could not take over when it tried; it ${howItEnded(event)}`, now);
+    return fail(store, upgrade, `its keeper could not take over in a dry run; it ${howItEnded(event)}`, now);
   if (store.core.service.phase.kind === "stopping") return fail(store, upgrade, "crank is shutting down", now);
   if (upgrade.answer === null || upgrade.answer.protocol === PROTOCOL_VERSION) return replaceSupervisor(store, upgrade);
   // It has another protocol version than this keeper: both are replaced at once.
@@ -186,7 +187,7 @@ const replaceSupervisor = (store: Store, upgrade: Upgrade): void => {
 /** This is the new supervisor. */
 const atReplaced = (store: Store, upgrade: Upgrade, event: EventOf<"supervisorReplaced">): void => {
   if (event.forked === 1)
-    log(store, "warning", `What the supervisor is started through has forked; the supervisor is process ${event.pid}`);
+    log(store, "warning", `The wrapper of the supervisor has forked; the supervisor is process ${event.pid}`);
   if (upgrade.program.isNewKeeper) execute(store, upgrade);
   else succeed(store, upgrade, event.deliveredAt);
 };
@@ -240,7 +241,7 @@ const goOn = (store: Store, { number, again }: Upgrade, outcome: UpgradeOutcome,
 };
 
 const howItEnded = ({ ending, status }: { readonly ending: number; readonly status: number }): string =>
-  ending === 0 ? `ended with status ${status}` : `was ended by ${signalName(status)}`;
+  ending === 0 ? `exited with status ${status}` : `was killed by ${signalName(status)}`;
 
 const decoder = new TextDecoder();
 const MAX_OUTPUT_UNITS = 500;
@@ -251,9 +252,9 @@ const lastOutput = (tail: Uint8Array): string => {
 };
 
 const whyKept = (event: EventOf<"supervisorKept">, patienceMs: number): string => {
-  if (event.phase === 1) return `its supervisor was not there within ${patienceMs / 1000} s`;
-  const when = event.phase === 0 ? "before it was there" : "before it had taken over";
-  return `its check went well, but its supervisor ${howItEnded(event)} ${when}; the one before goes on`;
+  if (event.phase === 1) return `its supervisor did not report within ${patienceMs / 1000} s`;
+  const when = event.phase === 0 ? "before it reported" : "before it had taken over";
+  return `its check succeeded, but its supervisor ${howItEnded(event)} ${when}; the old supervisor continues`;
 };
 
 const whyFailed = ({ program }: Upgrade, { command, step, errno }: EventOf<"failed">): string => {

@@ -82,7 +82,7 @@ test("a worker that is late is explained by its sockets", () => {
 test.each([
   [
     { kind: "notServing", sign: "notify", sockets: NONE },
-    "it said READY=1 but does not hold tcp://:80 (descriptor 3); it listens on 0.0.0.0:9292",
+    "it sent READY=1 but does not hold tcp://:80 (descriptor 3); it listens on 0.0.0.0:9292",
   ],
   [
     { kind: "notServing", sign: "ack", sockets: { ...NONE, listens: [] } },
@@ -90,7 +90,7 @@ test.each([
   ],
   [
     { kind: "timeout", afterMs: 1000, sockets: { ...SOME, missing: [] } },
-    "not ready within 1 s; it holds its sockets; it listens on 0.0.0.0:9292 besides",
+    "not ready within 1 s; it holds its sockets; it also listens on 0.0.0.0:9292",
   ],
   [
     {

@@ -26,7 +26,7 @@ describe("what was under way goes on", () => {
     expect(await client).toMatchObject({ status: 0, stdout: "Started successfully\n" });
     await waitFor("the rollout's end", async () => (await service.ps()).map(({ id }) => id).join() === "2");
     await service.answers("v2");
-    await next.wrote("stderr", "Generation 2 is in place");
+    await next.wrote("stderr", "Rolled out generation 2");
     expect(JSON.parse(readFileSync(service.path("web.conf"), "utf8")).command).toContain("v2");
   });
 
@@ -62,7 +62,7 @@ describe("what was under way goes on", () => {
     expect((await service.ps()).map(({ state }) => state)).toEqual(["stopping", "ready"]);
     const next = await service.replace();
     await waitFor("its end", () => !isAlive(deaf));
-    await next.wrote("stderr", "ended; how is not known");
+    await next.wrote("stderr", "exited with an unknown status");
     await next.wrote("stderr", "Stopping worker 1");
     await service.answers("v2");
   });
@@ -89,7 +89,7 @@ describe("what was under way goes on", () => {
     await waitFor("its end", () => !isAlive(pid));
     const next = await service.start();
     await service.ready();
-    await next.wrote("stderr", "none of its workers is left");
+    await next.wrote("stderr", "none of its workers runs any more");
     await service.answers("v1");
   });
 });

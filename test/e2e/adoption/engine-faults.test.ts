@@ -10,7 +10,7 @@ import { waitFor } from "../harness/wait.ts";
 import { awake, callOf, hasSymbols, poke, symbols } from "./engine.ts";
 
 const WORKER = compiled("worker");
-const CANNOT_GO_ON = "crank: the JavaScript engine cannot go on: ";
+const CANNOT_GO_ON = "crank: the JavaScript engine has failed: ";
 
 const web = eachTest(new Service({ flags: ["-verbose", "-linger", "60"], app: [WORKER] }));
 let crank: Running;
@@ -65,11 +65,11 @@ describe.skipIf(!hasSymbols || process.arch !== "x64")("a supervisor (make engin
   const trap = (number: number) => (at: ReadonlyMap<string, number>) => callOf(at.get("wasm_trap") ?? 0, number);
 
   test.each([
-    [0, "it came upon a state that it holds for impossible"],
+    [0, "it reached an impossible state"],
     [1, "it divided by zero"],
     [2, "a number is too large for an integer"],
-    [3, "it made an integer of what is not a number"],
-    [4, "it called a function that is not there"],
+    [3, "it converted a value that is not a number to an integer"],
+    [4, "it called a function that does not exist"],
     [5, "it copied beyond the end of its memory"],
   ])("that comes upon trap %i is followed by another", async (number, why) => {
     await survives(await breaks(trap(number)), `${CANNOT_GO_ON}${why}.\n`);
@@ -88,7 +88,7 @@ describe.skipIf(!hasSymbols || process.arch !== "x64")("a supervisor (make engin
 
   test("that executes what is no instruction is followed by another", async () => {
     // ud2
-    await survives(await breaks(() => Uint8Array.of(0x0f, 0x0b)), "ended of SIGILL");
+    await survives(await breaks(() => Uint8Array.of(0x0f, 0x0b)), "was killed by SIGILL");
   });
 
   test("that loops without end is killed after 10 s and followed by another", async () => {
@@ -101,7 +101,10 @@ describe.skipIf(!hasSymbols || process.arch !== "x64")("a supervisor (make engin
     const before = await awake(web);
     // Where the host believes the context of the engine.
     poke(before, symbols().get("guest") ?? 0, Uint8Array.of(0, 0, 0xff, 0xff));
-    await survives(before, `${CANNOT_GO_ON}it went beyond its memory, or the file of its image is cut off.\n`);
+    await survives(
+      before,
+      `${CANNOT_GO_ON}it accessed an address outside of its memory, or the file of its image is cut off.\n`,
+    );
   });
 });
 
@@ -164,7 +167,7 @@ describe("a supervisor", () => {
     });
     expect(JSON.parse(client.heard)).toMatchObject({ error: { message: expect.any(String) } });
     expect(answers).toEqual(["one"]);
-    await crank.wrote("stderr", "A message that ended three supervisors was set aside");
+    await crank.wrote("stderr", "Three supervisors crashed on the same message");
     expect(crank.stderr().split(`${CANNOT_GO_ON}the system gives it no more memory.`)).toHaveLength(4);
     expect(await web.ctl("ps", "-json")).toMatchObject({ status: 0, stderr: "" });
     expect(supervisorOf(crank)).toBeGreaterThan(0);

@@ -36,7 +36,7 @@ describe("workers of a killed crank are adopted by what the record says", () => 
     await service.kill();
     take();
     const next = await service.adopt("-respawn");
-    await next.wrote("stderr", "No journal tells of the workers 2 (pid");
+    await next.wrote("stderr", "There is no journal of the workers 2 (pid");
     expect((await service.pids()).sort()).toEqual([...before].sort());
     await service.answers("v2");
     const status = await service.status();
@@ -57,9 +57,9 @@ describe("workers of a killed crank are adopted by what the record says", () => 
     rmSync(journal());
     copyFileSync(service.path("old.conf"), service.path("web.conf"));
     const next = await service.adopt();
-    await next.wrote("stderr", "what the record holds is deployed in their place");
+    await next.wrote("stderr", "the recorded run replaces them");
     await waitFor("the end of the unknown one", () => !isAlive(unknown));
-    await next.wrote("stderr", "Generation 3 is in place");
+    await next.wrote("stderr", "Rolled out generation 3");
     await service.answers("v1");
     await service.settled(1);
   });
@@ -74,7 +74,7 @@ describe("workers of a killed crank are adopted by what the record says", () => 
     await service.kill();
     copyFileSync(service.path("older"), journal());
     const next = await service.adopt("-respawn");
-    await next.wrote("stderr", "No journal tells of the workers 1 (pid");
+    await next.wrote("stderr", "There is no journal of the workers 1 (pid");
     expect((await service.pids()).sort()).toEqual([...before].sort());
   });
 

@@ -85,11 +85,11 @@ describe("a journal", () => {
       [Buffer.from("something else"), "is damaged: it does not begin as a journal does"],
       [whole.subarray(0, 30), "is damaged: its header is cut short"],
       [journalFile({ ...journal() }, 2), "was written by a later version of crank (format 2)"],
-      [journalFile({ ...journal(), bootId: "another" }), "is from before the machine was started"],
+      [journalFile({ ...journal(), bootId: "another" }), "is from before the last boot"],
       [journalFile({ ...journal(), entries: new Map([["settings", Buffer.from("{")]]) }), "cannot be understood"],
       [
         journalFile({ ...journal(), entries: new Map([["settings", Buffer.from(`[${"[],".repeat(1_000_000)}[]]`)]]) }),
-        "cannot be understood: a value nests deeper than 32 levels",
+        "cannot be read: a value nests deeper than 32 levels",
       ],
     ] as const) {
       leave(bytes);
@@ -130,7 +130,7 @@ describe("a journal", () => {
       leave(journalFile({ ...left, entries: changed(left.entries, "worker/1", changes) }));
       expect((await service.ctl("adopt", "-dry-run")).stdout).toContain(reason);
       const said = await fails();
-      expect(said).toContain("none of its workers is left");
+      expect(said).toContain("none of its workers runs any more");
       expect(said).toContain(reason);
     }
     for (const { pid } of [foreign, recycled]) expect(isAlive(pid)).toBe(true);
@@ -194,7 +194,7 @@ describe("a crank", () => {
       const before = readFileSync(service.path("web.run/journal"));
       const { status, stderr } = await service.bench.run([...WEAK, ...service.crankCommand()]);
       expect(status).toBe(1);
-      expect(stderr).toContain(`the socket cannot be taken back from the workers that hold it: worker 1 (pid ${pid})`);
+      expect(stderr).toContain(`the socket cannot be taken from the workers that hold it: worker 1 (pid ${pid})`);
       expect(stderr).toContain("permission");
       expect(stderr).toContain("CAP_SYS_PTRACE");
       expect(isAlive(pid)).toBe(true);
@@ -213,7 +213,7 @@ describe("a crank", () => {
     await service.kill();
     const next = service.bench.start([...WEAK, ...command]);
     await next.wrote("stderr", "Adopted 1 of the 1 worker");
-    await next.wrote("stderr", "it is opened once more beside them (reuseport)");
+    await next.wrote("stderr", "the address is bound again beside them (reuseport)");
     await next.wrote("stderr", "cannot be had back");
     await service.deploy("--", ...RESPONDER, "v2");
     await waitFor("the end of the old one", () => !isAlive(pid));
@@ -223,7 +223,7 @@ describe("a crank", () => {
   test("with -no-adopt leaves the workers alone and keeps the journal", async () => {
     const [pid = 0] = await killed("--", ...RESPONDER, "v1");
     const said = await fails("-no-adopt");
-    expect(said).toContain(`its workers go on without one (pid ${pid})`);
+    expect(said).toContain(`its workers keep running without a crank (pid ${pid})`);
     expect(existsSync(service.path("web.run/journal.bad-1"))).toBe(true);
     expect(isAlive(pid)).toBe(true);
   });

@@ -90,7 +90,7 @@ describe("generations", () => {
     await web.app("two");
     expect(await web.ctl("reload", "-wait")).toMatchObject({ status: 0 });
     crank.signal("SIGHUP");
-    await crank.wrote("stderr", "Generation 4 is in place");
+    await crank.wrote("stderr", "Rolled out generation 4");
     const history = await web.history();
     expect(history.map((entry) => [entry.generation, entry.command.at(-1)])).toEqual([
       [1, "one"],
@@ -178,7 +178,7 @@ describe("what is said", () => {
     const held = await web.ctl("events", "-once", "-json", "-from", String(entries[1]?.seq));
     expect(held.status).toBe(0);
     expect(JSON.parse(held.stdout.split("\n")[0] ?? "")).toEqual(entries[1]);
-    expect((await web.ctl("events", "-once")).stdout).toContain("Generation 1 is in place");
+    expect((await web.ctl("events", "-once")).stdout).toContain("Rolled out generation 1");
     following.signal("SIGTERM");
     await following.ended;
   });

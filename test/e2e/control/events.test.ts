@@ -203,7 +203,7 @@ for number in (2, 2, 2, 0, 2, 28): notify.send(b"ERRNO=%d" % number)
 notify.send(b"READY=1"); signal.pause()`;
     await web.run("--", "python3", "-c", worker);
     expect((await ofKind("workerErrno")).map(({ errno }) => errno)).toEqual([2, 2, 28]);
-    await crank.wrote("stderr", "Worker 1 reports a failure: no space left on device");
+    await crank.wrote("stderr", "Worker 1 reports an error: no space left on device");
   });
 
   test("of itself while it serves is reported once a minute, and shown as it is", async () => {

@@ -178,11 +178,11 @@ test("/healthz is 200 while a worker is ready and crank stays", async () => {
 
 describe("a wrong request", () => {
   test.each([
-    ["GET /else HTTP/1.1\r\n\r\n", 404, "There are /metrics and /healthz here"],
-    ["POST /metrics HTTP/1.1\r\nContent-Length: 0\r\n\r\n", 405, "/metrics is read with GET"],
+    ["GET /else HTTP/1.1\r\n\r\n", 404, "Not found; use /metrics or /healthz"],
+    ["POST /metrics HTTP/1.1\r\nContent-Length: 0\r\n\r\n", 405, "Method not allowed; use GET /metrics"],
     ["GET /metrics HTTP/1.1\r\nX: y\r\n".padEnd(20_000, "X: y\r\n"), 431, "at most 16 KiB"],
-    ["GET /metrics\r\n\r\n", 400, "This is no HTTP request"],
-    ['{"jsonrpc":"2.0","id":1,"method":"shutdown"}\r\n\r\n', 400, "This is no HTTP request"],
+    ["GET /metrics\r\n\r\n", 400, "Not an HTTP request"],
+    ['{"jsonrpc":"2.0","id":1,"method":"shutdown"}\r\n\r\n', 400, "Not an HTTP request"],
     ["GET /metrics?x=y HTTP/1.0\n\n", 200, "crank_generation"],
   ])("is answered so, and the connection is closed: %#", async (request, status, text) => {
     const crank = await start();
@@ -235,7 +235,7 @@ describe("clients that trickle a request without end", () => {
 
 describe("-metrics", () => {
   test.each([
-    ["udp://127.0.0.1:9180", 2, "crank: -metrics udp://127.0.0.1:9180: metrics are served on a tcp or unix stream"],
+    ["udp://127.0.0.1:9180", 2, "crank: -metrics udp://127.0.0.1:9180: the address must be a tcp or unix stream"],
     ["nowhere.invalid:9180", 1, "nowhere.invalid"],
   ])("%s is refused with a sentence", async (address, status, sentence) => {
     const args = ["-metrics", address];

@@ -84,7 +84,7 @@ needing(ROOT_USER).test(
     for (const user of [0, NOBODY]) {
       const { pid } = stranger(path, user, "stay");
       await waitFor("the refusal", () =>
-        crank.stderr().includes(`Process ${pid} of user ${user} said READY=1 for worker 1, ${REFUSED}`),
+        crank.stderr().includes(`Process ${pid} of user ${user} sent READY=1 for worker 1, ${REFUSED}`),
       );
     }
     expect(await web.ps()).toMatchObject([{ state: "starting" }]);
@@ -101,7 +101,7 @@ needing(ROOT_USER).test("a stranger of another user that has ended before crank 
   expect(isAlive(pid)).toBe(false);
   signal(supervisor, "SIGCONT");
   await waitFor("the refusal", () =>
-    crank.stderr().includes(`Process ${pid} of user ${NOBODY} said READY=1 for worker 1, ${REFUSED}`),
+    crank.stderr().includes(`Process ${pid} of user ${NOBODY} sent READY=1 for worker 1, ${REFUSED}`),
   );
   expect(await web.ps()).toMatchObject([{ state: "starting" }]);
 });

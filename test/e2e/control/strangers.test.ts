@@ -100,7 +100,7 @@ describe("wrong tokens on a tcp control address", () => {
       }),
     );
     for (const guess of guesses) await guess.catch(() => {});
-    await crank.wrote("stderr", /WARNING: 127\.0\.0\.1 has shown a wrong token once; its next connection waits for/);
+    await crank.wrote("stderr", /WARNING: 127\.0\.0\.1 sent a wrong token once; its next connection is delayed by/);
     // Those that came at once with the first are heard one after the other, after pauses that grow, but for 10 s at most.
     expect(answered).toBeLessThan(30);
     const begun = Date.now();

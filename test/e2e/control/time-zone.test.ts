@@ -36,11 +36,11 @@ test.each([
   const ctl = (...args: readonly string[]) => web.bench.run(web.ctlCommand(...args), { env });
   await ctl("run", "-wait", "-sockets-optional", "--", "bash", "-c", shell);
   await crank.wrote("stdout", /here/);
-  await crank.wrote("stderr", "is in place");
+  await crank.wrote("stderr", "Rolled out generation");
   const texts = [
     /^\w+ +\d+ (\d+:\d+):.* here$/m.exec(crank.stdout()),
     /(\d+:\d+):\d+ Listening/.exec(crank.stderr()),
-    /(\d+:\d+):\d+ .*is in place/.exec(crank.stderr()),
+    /(\d+:\d+):\d+ .*Rolled out generation/.exec(crank.stderr()),
     /^\w+ +\d+ (\d+:\d+):.* here$/m.exec((await ctl("logs")).stdout),
     /T(\d+:\d+):/.exec((await ctl("history")).stdout),
     /T(\d+:\d+):/.exec((await ctl("events", "-once")).stdout),

@@ -92,7 +92,7 @@ describe("a deploy follows the link", () => {
     await succeed(ctlIn(current(), "run", "-wait", "--", "./serve"));
     moveLink("2");
     crank.signal("SIGHUP");
-    await crank.wrote("stderr", "Generation 2 is in place");
+    await crank.wrote("stderr", "Rolled out generation 2");
     await answers("2");
   });
 
@@ -193,7 +193,7 @@ describe("when what was deployed is gone", () => {
     rmSync(release("1"), { recursive: true });
     await respawn();
     await answers("2");
-    await crank.wrote("stderr", `Generation 1 ran from ${release("1")}, which is gone; worker 2 is started from`);
+    await crank.wrote("stderr", `Generation 1 ran from ${release("1")}, which was removed; worker 2 is started from`);
   });
 
   test("a rollback to it is refused before anything is stopped", async () => {

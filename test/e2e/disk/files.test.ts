@@ -186,9 +186,9 @@ asRoot.test(
       ACKNOWLEDGING,
     ]);
     expect(deployed).toMatchObject({ status: 0 });
-    await running.wrote("stderr", "something that is not a socket has this path now");
+    await running.wrote("stderr", "a file that is not a socket has this path now");
     running.signal("SIGHUP");
-    await running.wrote("stderr", "its file cannot be given to the workers' user");
+    await running.wrote("stderr", "the owner of its file cannot be changed to the workers' user");
     expect(statSync(web.path("victim"))).toMatchObject({ uid: 0, gid: 0 });
     expect(lstatSync(control).isSymbolicLink()).toBe(true);
   },
@@ -240,7 +240,7 @@ asRoot.test(
     const running = await web.launch([CRANK, "-prefix", closed, "-name", "web", "-bind", "127.0.0.1:0"]);
     const words = ["run", "-wait", "-user", "nobody", "-cwd", "/", "--", "sh", "-c", "exit 7"];
     const failed = await web.bench.run([CRANKCTL, "-prefix", closed, "-name", "web", ...words]);
-    const sentence = `The user nobody cannot reach NOTIFY_SOCKET: the directory ${closed} is closed to it (mode 0700)`;
+    const sentence = `The user nobody cannot reach NOTIFY_SOCKET: it may not search the directory ${closed} (mode 0700)`;
     expect(failed.status).toBe(1);
     expect(failed.stdout + failed.stderr).toContain(sentence);
     await running.wrote("stderr", sentence);
@@ -257,13 +257,13 @@ asRoot.test("a worker that could only be ready through such a directory is refus
   };
   const refused = await run("-unset-env", "NOTIFY_FD");
   expect(refused.status).toBe(1);
-  expect(refused.stdout + refused.stderr).toContain(`the directory ${closed} is closed to it (mode 0700)`);
-  expect(refused.stdout + refused.stderr).toContain("or leave NOTIFY_FD in its environment");
+  expect(refused.stdout + refused.stderr).toContain(`it may not search the directory ${closed} (mode 0700)`);
+  expect(refused.stdout + refused.stderr).toContain("or keep NOTIFY_FD in its environment");
   expect(running.stderr()).not.toContain("Started worker");
   // One that may use the descriptor, one that is probed, and one of a user that runs already.
   expect(await run()).toMatchObject({ status: 0 });
   const again = await run("-unset-env", "NOTIFY_FD");
-  expect(again.stdout + again.stderr).not.toContain("or leave NOTIFY_FD");
+  expect(again.stdout + again.stderr).not.toContain("or keep NOTIFY_FD");
   expect(await run("-unset-env", "NOTIFY_FD", "-ready", "delay:0.1")).toMatchObject({ status: 0 });
 });
 
@@ -277,7 +277,7 @@ asRoot.test("einhorn in another user's directory serves, and says what it does w
   const running = web.bench.start([join(ROOT, "bin/einhorn"), ...words], { env: { TMPDIR: web.directory } });
   const said = (text: string) => waitFor(text, () => (running.stdout() + running.stderr()).includes(text));
   await said("is not used: its directory");
-  await said("is in place");
+  await said("Rolled out generation");
   expect(readdirSync(app).filter((name) => name.endsWith(".run"))).toEqual([]);
 });
 
@@ -286,12 +286,12 @@ test("paths that are too long for a socket are refused at the start, by their pa
   const notify = await crank(long);
   expect(notify).toMatchObject({ status: 1 });
   expect(notify.stderr).toContain(`${long}/web.run/notify/000001, has`);
-  expect(notify.stderr).toContain("bytes, and a unix socket's may have 107; choose a shorter -prefix or -name");
+  expect(notify.stderr).toContain("bytes; the limit for a unix socket is 107; choose a shorter -prefix or -name");
   const name = "s".repeat(60);
   const bind = await web.bench.run([CRANK, "-prefix", web.directory, "-name", "web", "-bind", `./${name}`], {
     cwd: long,
   });
   expect(bind).toMatchObject({ status: 2 });
   expect(bind.stderr).toContain(`-bind ./${name}`);
-  expect(bind.stderr).toContain("a unix socket's may have 107");
+  expect(bind.stderr).toContain("the limit for a unix socket is 107");
 });

@@ -28,7 +28,7 @@ describe("a supervisor", () => {
     const before = await service.ask();
     writeFileSync(flag, "");
     signal(await waitFor("the supervisor", () => supervisorOf(crank)), "SIGKILL");
-    await crank.wrote("stderr", "it ended with status 1; what runs goes on, and it is tried again");
+    await crank.wrote("stderr", "it exited with status 1; workers keep running, and crank retries");
     expect(await service.ask()).toBe(before);
     // A request made now is answered when it works again.
     const asked = service.run(...RESPONDER, "two");
@@ -50,7 +50,7 @@ test("a program that is damaged is named in one sentence after a few attempts", 
   const ended = await web.bench.run([crank, ...web.own, "-bind", "127.0.0.1:0"]);
   expect(ended.status).toBe(1);
   const own = ended.stderr.split("\n").filter((line) => !line.includes("it is not an image of the engine"));
-  expect(own).toEqual([`crank: the supervisor cannot be started: it ended with status 70; check ${crank}`, ""]);
+  expect(own).toEqual([`crank: the supervisor cannot be started: it exited with status 70; check ${crank}`, ""]);
 });
 
 needing(mountNamespaces()).test(
@@ -77,12 +77,12 @@ needing(mountNamespaces()).test(
     expect(deployed.stdout + deployed.stderr).toContain("no space left on device");
     await web.answers("two");
     expect(readFileSync(join(seen, "web.conf"), "utf8")).toBe(record);
-    expect((await ctl("status")).stdout).toContain("The record could not be written");
+    expect((await ctl("status")).stdout).toContain("The record cannot be written");
     truncateSync(ballast, 0);
     // It is written by itself as soon as there is room.
     await waitFor("the record", () => readFileSync(join(seen, "web.conf"), "utf8").includes("two"));
-    await crank.wrote("stderr", "web.conf is written again, with the current generation");
-    expect((await ctl("status")).stdout).not.toContain("The record could not be written");
+    await crank.wrote("stderr", "web.conf was written again, with the current generation");
+    expect((await ctl("status")).stdout).not.toContain("The record cannot be written");
     expect(await run("three")).toMatchObject({ status: 0, stdout: "Started successfully\n" });
     expect(readFileSync(join(seen, "web.conf"), "utf8")).toContain("three");
     crank.signal("SIGTERM");

@@ -21,7 +21,7 @@ describe("the command line", () => {
     ["-b nobody true", 1, "wants ADDR:PORT"],
     ["-b no.such.host.invalid:80 true", 1, "no.such.host.invalid"],
     ["-p app.rb true", 1, "--preload is not possible"],
-    ["--reexec-as 'wrap true", 1, "a quote in it is not closed"],
+    ["--reexec-as 'wrap true", 1, "unclosed quote"],
     ["--reexec-timeout soon true", 1, "--reexec-timeout must be"],
     ["--nice 20 true", 1, "nice level"],
     ["--nice 1:x:renice true", 1, "nice level"],
@@ -29,7 +29,7 @@ describe("the command line", () => {
     ["-l 0 true", 1, "-l must be"],
     ["--max-unacked 0 true", 1, "--max-unacked must be"],
     ["--max-upgrade-additional none true", 1, "--max-upgrade-additional must be"],
-    ["--with-state-fd 3 true", 1, "--with-state-fd is for the master itself"],
+    ["--with-state-fd 3 true", 1, "--with-state-fd is not allowed on a command line"],
     ["--frobnicate true", 1, "frobnicate"],
   ] as const)
     scene(`is answered with a sentence: ${words}`, async (stage) => {

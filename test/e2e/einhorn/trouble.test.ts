@@ -9,13 +9,13 @@ describe("an upgrade that fails", () => {
   const NOTHING_YET = "#!/bin/sh\nexit 1\n";
   for (const [what, script, reason] of [
     ["is not there", null, /cannot be executed: no such file or directory/],
-    ["says no to the check", NOTHING_YET, /its check ended with status 1/],
-    ["exits with 0 and does nothing", "#!/bin/sh\nexit 0\n", /ended with status 0 before it was there/],
+    ["says no to the check", NOTHING_YET, /its check exited with status 1/],
+    ["exits with 0 and does nothing", "#!/bin/sh\nexit 0\n", /exited with status 0 before it reported/],
     ["hangs in the check", "#!/bin/sh\nexec sleep 600\n", /its check took longer than 3 s/],
     [
       "hangs before it executes einhorn",
       '#!/bin/sh\n[ "$1" = --upgrade-check ] && exit 0\nexec sleep 600\n',
-      /its supervisor was not there within 3 s/,
+      /its supervisor did not report within 3 s/,
     ],
   ] as const)
     scene(`because its command ${what} is reported, and the next one succeeds`, async (stage) => {

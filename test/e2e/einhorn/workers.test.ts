@@ -79,7 +79,7 @@ describe("workers", () => {
   scene("go on when the command of --nice fails, which the log says", async (stage) => {
     const master = stage.master(["--nice", "15:17:exit 3;"]);
     await stage.ready(1);
-    await waitFor("the word", () => master.stderr().includes("--nice: the command exit 3; ended with status 3"));
+    await waitFor("the word", () => master.stderr().includes("--nice: the command exit 3; exited with status 3"));
   });
 
   scene("are executed by the path at which PATH has their program", async (stage) => {

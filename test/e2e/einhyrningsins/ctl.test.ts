@@ -44,7 +44,7 @@ describe("einhyrningsinsctl -e", () => {
     const ended = await ctl(stage, "-e", "inc");
     expect(ended).toMatchObject({
       status: 255,
-      stdout: "Communications error: the master has closed the connection\n",
+      stdout: "Communications error: the master closed the connection\n",
     });
   });
 });

@@ -22,7 +22,7 @@ const started = (master: Running, count: number): Promise<number[]> =>
 
 /** Waits until a generation is in place. */
 const inPlace = (master: Running, generation: number): Promise<true> =>
-  said(master, `Generation ${generation} is in place`);
+  said(master, `Rolled out generation ${generation}`);
 
 const released = (master: Running, pid: number): boolean =>
   new RegExp(`Stopping worker \\d+ \\(pid ${pid}, .* with SIGUSR2`).test(master.stderr());
@@ -57,7 +57,7 @@ describe("an infant", () => {
     writeFileSync(flag, "");
     const [doomed = 0, other = 0] = await started(master, 2);
     process.kill(doomed, "SIGKILL");
-    await said(master, "is given up");
+    await said(master, "has no attempts left");
     expect(await started(master, 5)).toHaveLength(5);
     expect(await stage.ctl("status")).toContain("1 wanted: 1 healthy, 0 infant, 0 shutting down");
     expect(isAlive(other)).toBe(true);
@@ -183,7 +183,7 @@ describe("a signal", () => {
     await said(master, `${pid} got SIGTERM`);
     expect((await master.ended).status).toBe(0);
     expect(isAlive(pid)).toBe(false);
-    await master.wrote("stderr", "was ended by SIGKILL");
+    await master.wrote("stderr", "was killed by SIGKILL");
   });
 
   scene("SIGTERM after SIGINT does not wait for the first to be heeded", async (stage) => {
@@ -202,12 +202,12 @@ test("replacements under load refuse and reset no connection", async () => {
   const flags = ["-d", `${bench.directory}/control`, "-n", "2", "-b", "127.0.0.1:0"];
   // This worker says READY=1, as crank's do: it is healthy at once.
   const master = bench.start([EINHYRNINGSINS, ...flags, compiled("worker"), "-drain", "300", "v1"]);
-  await waitFor("the start", () => master.stderr().includes("Generation 1 is in place"));
+  await waitFor("the start", () => master.stderr().includes("Rolled out generation 1"));
   const load = new Load({ port: portOf(master), anew: 50, pauseMs: 20, stays: 200, talkMs: 500 });
   await waitFor("the clients that stay", () => load.staying === 200);
   for (let generation = 2; generation <= 12; generation++) {
     master.signal("SIGHUP");
-    await waitFor(`generation ${generation}`, () => master.stderr().includes(`Generation ${generation} is in place`));
+    await waitFor(`generation ${generation}`, () => master.stderr().includes(`Rolled out generation ${generation}`));
   }
   await waitFor("the clients to be back", () => load.staying === 200);
   const counts = await load.stop();

@@ -192,7 +192,7 @@ s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1]); print
 print(s.recv(4096).decode(), flush=True)`;
     // No syslogd is there for the first warning; the second one has a syslogd.
     process.kill(Number(pids()[0]), "SIGKILL");
-    await waitFor("the first warning", () => master.stderr().includes("is given up"));
+    await waitFor("the first warning", () => master.stderr().includes("has no attempts left"));
     const receiver = stage.bench.start(["python3", "-c", receive, log]);
     await waitFor("the receiver", () => receiver.stdout().includes("bound"));
     process.kill(Number(pids()[1]), "SIGKILL");

@@ -82,7 +82,7 @@ needing(containers).describe("as the first process of a container crank", () => 
     expect((await web.run("--", ...RESPONDER, "v1")).status).toBe(0);
     await fromInside(keeper, "RTMIN+1");
     expect(await container.ended).toMatchObject({ status: 0 });
-    await container.wrote("stderr", "with the first process of a container all others end");
+    await container.wrote("stderr", "crank is the first process of a container, and the others would end with it");
     await container.wrote("stderr", "with SIGTERM");
   });
 });

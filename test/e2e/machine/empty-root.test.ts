@@ -69,13 +69,13 @@ needing(roots).describe("in an empty root directory", () => {
     const crank = await web.launch(inside(0, "/bin/crank", ...own, "-bind", "127.0.0.1:0"));
     const run = (user: string) =>
       web.bench.run(inside(0, "/bin/crankctl", ...own, "run", "-user", user, "-wait", "--", "/worker", "one"));
-    const unasked = ", and getent, which knows users that are not in /etc/passwd, cannot be executed";
+    const unasked = "; getent, which knows users that are not in /etc/passwd, cannot be executed";
     const refused = (reason: string) => ({ status: 1, stderr: expect.stringContaining(reason) });
-    expect(await run("www")).toMatchObject(refused(`There is no user "www"${unasked}`));
+    expect(await run("www")).toMatchObject(refused(`No such user: "www"${unasked}`));
     expect(await run("4321")).toMatchObject(
-      refused(`There is no user with the uid 4321, so its group is not known${unasked}; give UID:GID`),
+      refused(`No user has the uid 4321, so its group is unknown${unasked}; give UID:GID`),
     );
-    expect(await run("4321:4294967295")).toMatchObject(refused("4321:4294967295 are no uid and gid"));
+    expect(await run("4321:4294967295")).toMatchObject(refused("4321:4294967295 is out of range"));
     expect(await run("4321:4322")).toEqual({ status: 0, stdout: "Started successfully\n", stderr: "" });
     await web.answers("one", "once\n");
     const ids = descendants(crank.pid).map((pid) =>

@@ -37,7 +37,7 @@ test("what Docker's default profile refuses is not needed, but to take sockets b
   const second = await web.bench.run(words);
   expect(second.status).toBe(1);
   expect(second.stderr).toContain(
-    `(pid ${before?.pid}): operation not permitted; start crank with the right to do that (CAP_SYS_PTRACE), or end those workers and`,
+    `(pid ${before?.pid}): operation not permitted; start crank with the permission for it (CAP_SYS_PTRACE), or stop those workers and`,
   );
   process.kill(before?.pid ?? Number.NaN, "SIGKILL");
 });
@@ -77,7 +77,7 @@ describe.each(["ENOSYS", "EPERM"])("%s", (errno) => {
     const own = [...web.own, "-bind", `127.0.0.1:${port}`];
     const { status, stderr } = await web.bench.run([...REFUSE_SYSCALLS, errno, "pidfd_getfd", CRANK, ...own]);
     expect(status).toBe(1);
-    expect(stderr).toMatch(/^crank: .*the socket cannot be taken back from the workers that hold it: worker 1 .*\n$/);
+    expect(stderr).toMatch(/^crank: .*the socket cannot be taken from the workers that hold it: worker 1 .*\n$/);
     expect(isAlive(worker?.pid ?? 0)).toBe(true);
     await web.startOn([`127.0.0.1:${port}`]);
     expect((await web.ps()).map(({ pid }) => pid)).toEqual([worker?.pid ?? 0]);

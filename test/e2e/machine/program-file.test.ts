@@ -44,7 +44,7 @@ const startOfData = (bytes: Buffer): number => {
 
 test.each([
   [0, "it is not an image of the engine"],
-  [8, "it has another format than this program reads"],
+  [8, "this program cannot read its format"],
   [20, "it was made by another build"],
   [100, "it is damaged"],
 ])("a program whose image has another byte %i says so, as a command and as a supervisor", async (place, why) => {
@@ -60,7 +60,7 @@ test.each([
   ]);
   expect(status).toBe(1);
   expect(stderr).toContain(sentence);
-  expect(stderr).toContain("the supervisor cannot be started: it ended with status 70");
+  expect(stderr).toContain("the supervisor cannot be started: it exited with status 70");
 });
 
 test.each([

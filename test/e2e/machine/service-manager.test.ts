@@ -175,7 +175,7 @@ describe("a NOTIFY_SOCKET", () => {
     manager.order("close");
     await manager.next("closed");
     await web.run("--", ...RESPONDER, "v1");
-    await waitFor("a warning", () => manager.log.includes("tries to tell the service manager again"));
+    await waitFor("a warning", () => manager.log.includes("crank continues, and retries"));
     manager.order("open");
     await manager.hears("FDSTORE", "1");
     await manager.hears("STATUS", "Generation 1: 1 of 1 worker ready");
@@ -213,7 +213,7 @@ test("under another program's name crank speaks to the service manager as well, 
   const listening = () => [...manager.log.matchAll(/Listening on (tcp\S+)/g)].map((match) => match[1]);
   manager.order("restart SIGRTMIN+1");
   await waitFor("why", () =>
-    manager.log.includes("nobody could find the workers again; the workers are stopped instead"),
+    manager.log.includes("the next crank could not find the workers; the workers are stopped instead"),
   );
   expect((await manager.next("started")).passed).toHaveLength(1);
   await manager.hears("READY", "1");

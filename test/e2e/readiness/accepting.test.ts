@@ -20,7 +20,7 @@ describe("a worker that leaves its socket and listens on a port of its own is na
     const deployed = await web.app([own, "nothing"]);
     expect(deployed).toMatchObject({ status: 0, stdout: "Started successfully\n" });
     expect(deployed.stderr).toMatch(WARNING);
-    expect(deployed.stderr).toContain("Clients would wait; let it serve on the descriptor that it is given");
+    expect(deployed.stderr).toContain("Clients would wait; make it serve on the inherited descriptor");
     await crank.wrote("stderr", WARNING);
   });
 
@@ -29,7 +29,7 @@ describe("a worker that leaves its socket and listens on a port of its own is na
     await web.talk();
     const deployed = await web.app(["poll", "nothing"]);
     expect(deployed.stderr).toMatch(WARNING);
-    expect(deployed.stderr).toContain("1 connection waits; let it serve");
+    expect(deployed.stderr).toContain("1 connection waits; make it serve");
     await crank.wrote("stderr", WARNING);
   });
 
@@ -45,7 +45,7 @@ describe("a worker that leaves its socket and listens on a port of its own is na
   test("by the next supervisor, when the one that looked was killed", async () => {
     const crank = await web.start();
     const deploying = web.app(["epoll", "nothing"]);
-    await crank.wrote("stderr", "is in place");
+    await crank.wrote("stderr", "Rolled out generation");
     signal(await waitFor("a supervisor", () => supervisorOf(crank)), "SIGKILL");
     expect((await deploying).stderr).toMatch(WARNING);
   });

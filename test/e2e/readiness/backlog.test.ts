@@ -29,21 +29,18 @@ const warnings = (crank: Running): readonly string[] =>
   crank
     .stderr()
     .split("\n")
-    .filter((line) => line.includes("connections wait"));
+    .filter((line) => line.includes("had set the backlog"));
 
 describe("a queue that a worker has shortened", () => {
   test("is restored when the worker is ready, at each socket, and that is said once for a generation", async () => {
     const path = web.path("web.sock");
     const crank = await web.start("-bind", path);
     expect(await run(5)).toMatchObject({ status: 0 });
-    await crank.wrote(
-      "stderr",
-      /WARNING: tcp:\S+: a worker of generation 1 let only 5 connections wait; it is \d+ again/,
-    );
-    await crank.wrote("stderr", /WARNING: unix:\S+web.sock: a worker of generation 1 let only 5 connections wait/);
+    await crank.wrote("stderr", /WARNING: tcp:\S+: a worker of generation 1 had set the backlog to 5; it is \d+ again/);
+    await crank.wrote("stderr", /WARNING: unix:\S+web.sock: a worker of generation 1 had set the backlog to 5/);
     expect(await limits()).toEqual([MOST, MOST]);
     expect(await run(7)).toMatchObject({ status: 0 });
-    await crank.wrote("stderr", /unix:\S+: a worker of generation 2 let only 7 connections wait/);
+    await crank.wrote("stderr", /unix:\S+: a worker of generation 2 had set the backlog to 7/);
     expect(warnings(crank)).toHaveLength(4);
   });
 
@@ -55,7 +52,7 @@ describe("a queue that a worker has shortened", () => {
       await waitFor("the shorter queue", () => crank.stdout().split("shortened").length > times);
       expect(await limits()).toEqual([300]);
     }
-    await crank.wrote("stderr", "connections wait");
+    await crank.wrote("stderr", "had set the backlog");
     expect(warnings(crank)).toHaveLength(1);
   });
 
@@ -67,7 +64,7 @@ os.set_inheritable(3, True)
 os.execv(sys.argv[1], sys.argv[1:])`;
     const crank = await web.launch(["python3", "-c", giver, CRANK, ...web.own, "-bind", "fd://3"]);
     await run(5);
-    await crank.wrote("stderr", "let only 5 connections wait; it is 77 again");
+    await crank.wrote("stderr", "had set the backlog to 5; it is 77 again");
     expect(await limits()).toEqual([77]);
   });
 

@@ -32,7 +32,7 @@ const only = async (): Promise<Worker> => {
 };
 
 describe("-live http:PATH", () => {
-  test.each([["/sick", "it is not alive, the last probe found that it answered with the status 503"]])(
+  test.each([["/sick", "it is not alive: the last probe found that it answered with the status 503"]])(
     "replaces a worker that has become what %s makes of it, although -respawn is off",
     async (ill, reason) => {
       expect(await web.app("one", "-live", "http:/healthz", ...OFTEN)).toMatchObject(DONE);
@@ -91,7 +91,7 @@ describe("-live http:PATH", () => {
       return crank.stderr().includes("answered with the status 503");
     });
     expect(await deployed).toMatchObject({ status: 1 });
-    expect((await deployed).stderr).toContain("it got ready, but before it was available it is not alive");
+    expect((await deployed).stderr).toContain("it was ready, but before it was available: it is not alive");
   });
 });
 
@@ -122,14 +122,14 @@ describe("-live watchdog:SEC", () => {
     expect(await web.get("/env?WATCHDOG_PID")).toBe(String(pid));
     await web.get("/starve");
     await untilReplacedOnce(pid);
-    await crank.wrote("stderr", "is replaced: it has not fed its watchdog for 3 s");
+    await crank.wrote("stderr", "is replaced: it sent no WATCHDOG=1 for 3 s");
     await crank.wrote("stderr", `Stopping worker 1 (pid ${pid}, generation 1) with SIGABRT`);
   });
 
   test("replaces a worker that never feeds", async () => {
     expect(await web.app("one", "-live", "watchdog:0.3")).toMatchObject(DONE);
     await waitFor("its replacement", () => /Worker 2 .* is ready/.test(crank.stderr()));
-    await crank.wrote("stderr", "has not fed its watchdog for 0.3 s");
+    await crank.wrote("stderr", "it sent no WATCHDOG=1 for 0.3 s");
   });
 
   test("does not count what another process says for it", async () => {
@@ -137,7 +137,7 @@ describe("-live watchdog:SEC", () => {
     const { pid } = await only();
     await web.get("/feed-by-child?0.05");
     await untilReplacedOnce(pid);
-    await crank.wrote("stderr", "WATCHDOG=1 for worker 1 came from other processes alone");
+    await crank.wrote("stderr", "WATCHDOG=1 for worker 1 came only from other processes");
   });
 
   test("holds for a period that the worker has chosen, and WATCHDOG=trigger needs none", async () => {
@@ -145,11 +145,11 @@ describe("-live watchdog:SEC", () => {
     const first = (await only()).pid;
     await web.get("/say?WATCHDOG_USEC=200000");
     await untilReplacedOnce(first);
-    await crank.wrote("stderr", "has not fed its watchdog for 0.2 s");
+    await crank.wrote("stderr", "it sent no WATCHDOG=1 for 0.2 s");
     const second = await web.ready();
     await web.get("/say?WATCHDOG=trigger");
     await untilReplacedOnce(second.pid);
-    await crank.wrote("stderr", "is replaced: it asked for it");
+    await crank.wrote("stderr", "is replaced: it requested it");
   });
 
   test("goes on when the supervisor is killed", async () => {
@@ -181,8 +181,8 @@ describe("what -live cannot be", () => {
     [["-live", "watchdog:often"], 2, "is not http:PATH"],
     [["-live", "exec:"], 2, "is not http:PATH"],
     [["-live-threshold", "0"], 2, "must be at least 1"],
-    [["-live-timeout", "1"], 1, "There is no liveness probe"],
-    [["-live", "watchdog:1", "-live-interval", "1"], 1, "There is no liveness probe"],
+    [["-live-timeout", "1"], 1, "The service has no liveness probe"],
+    [["-live", "watchdog:1", "-live-interval", "1"], 1, "The service has no liveness probe"],
     [["-live", "tcp", "-live-addr", "127.0.0.1:{port}"], 1, "{port} is not known"],
   ] as const)("%p is refused with a sentence", async (flags, status, words) => {
     const ended = await web.app("one", ...flags);

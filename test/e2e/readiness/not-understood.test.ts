@@ -25,7 +25,7 @@ const told = (crank: Running): readonly string[] =>
   crank
     .stderr()
     .split("\n")
-    .filter((line) => line.includes("means nothing to crank"));
+    .filter((line) => line.includes("which crank does not know"));
 
 describe("on its notify socket", () => {
   test.each([
@@ -38,19 +38,19 @@ describe("on its notify socket", () => {
     expect(await run(`os.write(notify, ${bytes})`)).toMatchObject(DONE);
     await crank.wrote(
       "stderr",
-      /WARNING: Worker \d \(pid \d+\) said .* on its notify socket, which means nothing to crank/,
+      /WARNING: Worker \d \(pid \d+\) said .* on its notify socket, which crank does not know/,
     );
     expect(told(crank)).toEqual([expect.stringContaining(quoted)]);
     expect(crank.stderr()).not.toContain("\u001b");
     await run(`os.write(notify, ${bytes})`);
-    await crank.wrote("stderr", "Generation 2 is in place");
+    await crank.wrote("stderr", "Rolled out generation 2");
     expect(told(crank)).toHaveLength(2);
   });
 
   test("what systemd knows, and what is private, is not", async () => {
     const crank = await web.start();
     await run('os.write(notify, b"MONOTONIC_USEC=1\\nX_MINE=2\\nSTATUS=busy\\n")');
-    await crank.wrote("stderr", "Generation 1 is in place");
+    await crank.wrote("stderr", "Rolled out generation 1");
     expect(told(crank)).toEqual([]);
   });
 });
@@ -59,7 +59,7 @@ describe("on the control socket", () => {
   test("a line that is no request is reported once for a generation", async () => {
     const crank = await web.start();
     await run('control(b"i am ready")');
-    await crank.wrote("stderr", /said "i am ready" on the control socket, which means nothing to crank; ignored/);
+    await crank.wrote("stderr", /said "i am ready" on the control socket, which crank does not know; ignored/);
     expect(told(crank)).toHaveLength(1);
   });
 

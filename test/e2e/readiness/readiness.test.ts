@@ -20,7 +20,7 @@ describe("http:PATH", () => {
     expect(await web.app("one", ...HTTP)).toMatchObject(DONE);
     expect(await web.app(["two", "status=204"], ...HTTP)).toMatchObject(DONE);
     await web.settled(1);
-    await crank.wrote("stderr", "Generation 2 is in place");
+    await crank.wrote("stderr", "Rolled out generation 2");
   });
 
   test.each([
@@ -54,7 +54,7 @@ describe("http:PATH", () => {
   test("asks again until the worker is ready, and -probe-threshold times in a row", async () => {
     const crank = await web.start();
     expect(await web.app(["one", "after=4"], ...HTTP, "-probe-threshold", "3")).toMatchObject(DONE);
-    await crank.wrote("stderr", "Generation 1 is in place");
+    await crank.wrote("stderr", "Rolled out generation 1");
     expect(crank.stderr().match(/answered with the status 503/g)).toHaveLength(4);
   });
 
@@ -62,7 +62,7 @@ describe("http:PATH", () => {
     const crank = await web.start();
     await web.app("one", ...HTTP);
     expect(await web.app(["two", "fork"], ...HTTP)).toMatchObject(DONE);
-    await crank.wrote("stderr", "Generation 2 is in place");
+    await crank.wrote("stderr", "Rolled out generation 2");
   });
 
   test("does not believe READY=1 of a worker that is to be asked", async () => {
@@ -194,7 +194,7 @@ describe("other means", () => {
     [["-ready", "exec:"], 2, "is not notify"],
     [["-ready", "delay:soon"], 2, "is not notify"],
     [["-probe-threshold", "0"], 2, "must be at least 1"],
-    [["-probe-timeout", "1"], 1, "There is no probe"],
+    [["-probe-timeout", "1"], 1, "The service has no readiness probe"],
     [["-ready", "tcp", "-probe-addr", "127.0.0.1:{port}"], 1, "{port} is not known"],
     [["-ready", "tcp", "-probe-addr", "example.com:80"], 1, "give an IP address"],
     [["-ready", "tcp", "-probe-addr", "127.0.0.1:99999"], 1, "99999"],

@@ -64,7 +64,7 @@ describe("a deploy", () => {
   });
 
   test.each([
-    ["a command that does not exist", ["/no/such/program"], "command not found: /no/such/program"],
+    ["an unknown command", ["/no/such/program"], "command not found: /no/such/program"],
     [
       "a command that is not in PATH",
       ["no-such-program-anywhere"],
@@ -151,7 +151,7 @@ describe("between deploys", () => {
     for (let time = 0; time < 3; time++) crank.signal("SIGHUP");
     writeFileSync(gate, "");
     expect(await held).toMatchObject({ status: 0 });
-    await crank.wrote("stderr", "Generation 2 is in place");
+    await crank.wrote("stderr", "Rolled out generation 2");
     expect((await asked()).version).toBe("one");
     expect(crank.stderr()).not.toContain("Rolling out generation 3");
   });
@@ -183,7 +183,7 @@ describe("between deploys", () => {
     const pid = (await web.ready()).pid;
     process.kill(pid, "SIGKILL");
     await waitFor("the next worker", async () => (await web.settled(2)).every((worker) => worker.pid !== pid));
-    await crank.wrote("stderr", /WARNING: Worker \d+ \(pid \d+, generation 1\) was ended by SIGKILL, unasked/);
+    await crank.wrote("stderr", /WARNING: Worker \d+ \(pid \d+, generation 1\) was killed by SIGKILL \(unexpected\)/);
   });
 
   test("with -respawn=false a pool that loses a worker stays smaller", async () => {

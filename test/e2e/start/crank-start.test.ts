@@ -102,7 +102,7 @@ describe("what cannot be opened ends crank with status 1 and one sentence that n
   test("a working directory that was removed: nothing is made in another one", async () => {
     const script = 'mkdir gone && cd gone && rmdir ../gone && exec "$0" -bind ./web.sock -name web -prefix .';
     const ended = await web.bench.run(["bash", "-c", `cd ${web.directory} && ${script}`, CRANK]);
-    const stderr = "crank: the working directory does not exist any more: change to another one, and try again\n";
+    const stderr = "crank: the working directory does not exist any more: change to another one and retry\n";
     expect(ended).toEqual({ status: 1, stdout: "", stderr });
   });
 
@@ -145,7 +145,7 @@ test("more sockets than crank can keep are refused at the start, with one senten
   const ended = await named(...Array.from({ length: 16_000 }, () => ["-bind", "127.0.0.1:0"]).flat());
   expect(ended.status).toBe(1);
   expect(ended.stderr).toMatch(
-    /^crank: The sockets and settings would take \d+ bytes, more than the 4194304 that crank keeps; name fewer sockets, .*\n$/,
+    /^crank: The sockets and settings would take \d+ bytes, more than the 4194304 that crank keeps; use fewer sockets, .*\n$/,
   );
   expect(readdirSync(web.directory)).toEqual([]);
 });

@@ -25,7 +25,7 @@ describe("a crank of another name", () => {
     const before = readFileSync(record, "utf8");
     const second = await another("-conf", record);
     expect(second).toMatchObject({ status: 1, stdout: "" });
-    expect(second.stderr).toContain(`another crank records in ${record} already, with pid ${first.pid}`);
+    expect(second.stderr).toContain(`another crank records in ${record}, with pid ${first.pid}`);
     expect(readFileSync(record, "utf8")).toBe(before);
     expect(await web.app("two")).toMatchObject({ status: 0 });
   });
@@ -50,7 +50,7 @@ describe("a crank of another name", () => {
     expect(await first.ended).toMatchObject({ status: 0 });
     expect(readdirSync(web.directory).filter((name) => name.endsWith(".lock"))).toEqual([]);
     const next = await web.bench.crank("next", ["-conf", record, "-bind", "127.0.0.1:0"]);
-    await next.wrote("stderr", "Generation 2 is in place");
+    await next.wrote("stderr", "Rolled out generation 2");
   });
 
   test("starts although its control socket's lock cannot be made, if the socket can", async () => {

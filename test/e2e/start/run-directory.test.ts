@@ -16,9 +16,9 @@ test("a run directory that was removed is made again for the next worker, and sa
   expect(await web.run("--", ...notifies)).toMatchObject({ status: 0 });
   rmSync(directory(), { recursive: true });
   expect(await web.run("--", ...notifies)).toMatchObject({ status: 0 });
-  await crank.wrote("stderr", "web.run was gone, and was made again");
+  await crank.wrote("stderr", "web.run was removed, and was created again");
   expect(statSync(directory()).mode & 0o777).toBe(0o711);
-  expect(crank.stderr().split("was made again")).toHaveLength(2);
+  expect(crank.stderr().split("was created again")).toHaveLength(2);
 });
 
 test("a journal that was removed is back on the disk, and a crank that is killed then is followed by one that adopts", async () => {
@@ -27,7 +27,7 @@ test("a journal that was removed is back on the disk, and a crank that is killed
   rmSync(directory(), { recursive: true });
   await web.run("--", ...notifies);
   const [before] = await web.settled(1);
-  await crank.wrote("stderr", "The journal is on the disk again");
+  await crank.wrote("stderr", "The journal is on disk again");
   expect(existsSync(join(directory(), "journal"))).toBe(true);
   await web.kill();
   const next = await web.start();

@@ -47,7 +47,7 @@ describe("the socket's file", () => {
       expect(await run(word, "tidy")).toMatchObject({ status: 0 });
       await answered(word);
     }
-    await crank.wrote("stderr", "the socket's file was gone, and was put back");
+    await crank.wrote("stderr", "the socket's file was removed, and was restored");
     // It is the same socket: nothing had to be deployed for it.
     await web.settled(1);
     expect((await web.status()).generation).toBe(3);
@@ -59,7 +59,7 @@ describe("the socket's file", () => {
     await run("one");
     rmSync(path());
     await answered("one");
-    await crank.wrote("stderr", "the socket's file was gone, and was put back");
+    await crank.wrote("stderr", "the socket's file was removed, and was restored");
     const events = await web.ctl("events", "-once", "-json");
     expect(events.stdout).toContain('"kind":"socketName"');
     const answer = await fetch("http://localhost/metrics", { unix: web.path("metrics.sock") });
@@ -140,7 +140,7 @@ describe("the socket's file", () => {
     writeFileSync(web.path("file"), "precious");
     symlinkSync(web.path("file"), web.path("link"));
     renameSync(web.path("link"), path());
-    await crank.wrote("stderr", "something that is not a socket has this path now");
+    await crank.wrote("stderr", "a file that is not a socket has this path now");
     rmSync(path());
     crank.signal("SIGHUP");
     await answered("one");
@@ -152,7 +152,7 @@ describe("the socket's file", () => {
     const crank = await web.startOn([join(directory, "app.sock")]);
     await run("one");
     rmSync(directory, { recursive: true });
-    await crank.wrote("stderr", "its file is gone, and no new socket can be bound there");
+    await crank.wrote("stderr", "its file was removed, and no new socket can be bound there");
     mkdirSync(directory);
     await waitFor("the file", () => existsSync(join(directory, "app.sock")));
   });

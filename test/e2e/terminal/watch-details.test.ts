@@ -94,6 +94,6 @@ test("a real rollout that pauses is shown with what its workers say, as lines to
   const screen = await terminal.see(/^Pausing: the next one in 9 min/m);
   expect(screen).toContain("Rolling out generation 2");
   await terminal.see(/^ +3 .* I am two$/m);
-  await terminal.see(/^.* Worker 3 .* says: I am two$/m);
+  await terminal.see(/^.* Worker 3 .* reports: I am two$/m);
   await lines.wrote("stdout", /^web: .*1 of 2 available, pausing before the next replacement/m);
 });

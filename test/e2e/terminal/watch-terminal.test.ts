@@ -56,7 +56,7 @@ describe("the terminal is given back", () => {
     ] as const) {
       process.kill(await terminal.foreground(), signal);
       const screen = await terminal.see(`ended with ${status}`);
-      if (status === 70) expect(screen).toContain("crank: the JavaScript engine cannot go on: ");
+      if (status === 70) expect(screen).toContain("crank: the JavaScript engine has failed: ");
       await terminal.expectRestored();
       await terminal.watch("-name", "web", "watch");
     }
@@ -99,7 +99,7 @@ test("a name or a directory that is not there is an error, and no empty screen",
   expect(nowhere).toEqual({
     status: 1,
     stdout: "",
-    stderr: "ERROR: there is no directory /nowhere; -prefix names another\n",
+    stderr: "ERROR: no directory /nowhere; give another with -prefix\n",
   });
 });
 
@@ -169,7 +169,7 @@ describe("lines are written", () => {
     const script = `${web.ctlCommand("watch").join(" ")} >/dev/full`;
     expect(await web.bench.run(["bash", "-c", script])).toMatchObject({
       status: 1,
-      stderr: "ERROR: couldn't write the output: ENOSPC\n",
+      stderr: "ERROR: cannot write the output: ENOSPC\n",
     });
   });
 });

@@ -67,7 +67,7 @@ describe("keys", () => {
     await terminal.type("-");
     await terminal.see("Stop one of the 2 workers of web? y/n");
     await terminal.type("n");
-    await terminal.see("Nothing was done");
+    await terminal.see("Cancelled");
     await terminal.type("-", "y");
     await terminal.see("1 of 1 ready");
     await terminal.type("b", "y");

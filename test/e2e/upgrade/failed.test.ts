@@ -48,7 +48,7 @@ describe("an upgrade for whose memory files there is no room", () => {
     limit(service.crank.pid, "--fsize=300000:");
     control.say(UPGRADE);
     await control.hearsLines(1);
-    expect(control.lines[0]).toContain("its keeper cannot be tried: state: file too large");
+    expect(control.lines[0]).toContain("the dry run of its keeper cannot be started: state: file too large");
     limit(service.crank.pid, "--fsize=unlimited:");
     expect((await service.ctl("upgrade", "-wait")).stdout).toContain("supervisor and keeper");
     half.say('"}\n');
@@ -87,7 +87,7 @@ describe("an upgrade during a shutdown", () => {
     await waitFor("the check", () => existsSync(begun));
     service.crank.signal("SIGTERM");
     expect((await service.crank.ended).status).toBe(0);
-    expect((await waiting).stderr).toContain("Crank has ended; it was not upgraded");
+    expect((await waiting).stderr).toContain("Crank has exited; it was not upgraded");
   });
 });
 

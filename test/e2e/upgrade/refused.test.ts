@@ -15,21 +15,21 @@ describe("an upgrade to a program", () => {
     await service.expectRefusal(service.path("nowhere"), "there is no such file");
     const plain = service.path("plain");
     writeFileSync(plain, "text");
-    await service.expectRefusal(plain, "it is no program that may be executed");
-    await service.expectRefusal(service.bench.directory, "it is no program that may be executed");
+    await service.expectRefusal(plain, "not executable");
+    await service.expectRefusal(service.bench.directory, "not executable");
     chmodSync(plain, 0o755);
     await service.expectRefusal(plain, "it cannot be executed: exec format error");
     await service.expectUpgrade();
   });
 
   test("that is another one altogether is refused", async () => {
-    await service.expectRefusal("/bin/true", "it ended without an answer to the check");
-    await service.expectRefusal("/bin/false", "its check ended with status 1");
+    await service.expectRefusal("/bin/true", "it exited without an answer to the check");
+    await service.expectRefusal("/bin/false", "its check exited with status 1");
   });
 
   test("that crashes in its check is refused, with its last words", async () => {
     const crash = installScript(service.path("two"), "echo 'something is wrong' >&2; kill -SEGV $$");
-    await service.expectRefusal(crash, "its check was ended by SIGSEGV: something is wrong");
+    await service.expectRefusal(crash, "its check was killed by SIGSEGV: something is wrong");
     await service.expectUpgrade();
   });
 
@@ -48,13 +48,13 @@ describe("an upgrade to a program", () => {
 
   test("whose keeper ends, crashes or hangs when it tries to take over is refused", async () => {
     for (const [name, misdeed, reason] of [
-      ["ends", "exit 3", "it ended with status 3"],
-      ["crashes", "kill -SEGV $$", "it was ended by SIGSEGV"],
-      ["hangs", "exec sleep 600", "it was ended by SIGALRM"],
+      ["ends", "exit 3", "it exited with status 3"],
+      ["crashes", "kill -SEGV $$", "it was killed by SIGSEGV"],
+      ["hangs", "exec sleep 600", "it was killed by SIGALRM"],
     ] as const) {
       const directory = service.path(name);
       const program = installScript(directory, `${passesItsCheck(directory)}\n${misdeed}`);
-      await service.expectRefusal(program, `its keeper could not take over when it tried; ${reason}`);
+      await service.expectRefusal(program, `its keeper could not take over in a dry run; ${reason}`);
     }
     await service.expectUpgrade();
   });

@@ -15,35 +15,35 @@ describe("an upgrade whose supervisor", () => {
     const ends = installRuntime(service.path("ends"), "exit 3");
     await service.expectRefusal(
       ends,
-      "its check went well, but its supervisor ended with status 3 before it was there",
+      "its check succeeded, but its supervisor exited with status 3 before it reported",
     );
     const killed = installRuntime(service.path("killed"), "kill -KILL $$");
-    await service.expectRefusal(killed, "but its supervisor was ended by SIGKILL before it was there");
+    await service.expectRefusal(killed, "but its supervisor was killed by SIGKILL before it reported");
     await service.expectUpgrade();
   });
 
   test("does not come is refused after a while", async () => {
     const hangs = installRuntime(service.path("hangs"), "exec sleep 600");
-    await service.expectRefusal(hangs, "its supervisor was not there within 10 s");
+    await service.expectRefusal(hangs, "its supervisor did not report within 10 s");
     await service.expectUpgrade();
   });
 
   test("says nonsense is refused", async () => {
     const talks = installRuntime(service.path("talks"), "echo good morning to you all >&3; exec sleep 600");
-    await service.expectRefusal(talks, "before it was there");
+    await service.expectRefusal(talks, "before it reported");
   });
 
   test("comes and ends at once is taken back", async () => {
     const comes = installRuntime(service.path("comes"), `${PRESENT}; exit 4`);
     // Its word and its end come at the same moment, and either may be seen first.
-    await service.expectRefusal(comes, "its supervisor ended with status 4 before it ");
+    await service.expectRefusal(comes, "its supervisor exited with status 4 before it ");
     expect(await service.run(...RESPONDER, "two")).toMatchObject({ status: 0 });
     await service.answers("two");
   });
 
   test("comes, hears what there is and ends is taken back", async () => {
     const hears = installRuntime(service.path("hears"), `${PRESENT}; dd bs=1 count=64 <&3 >/dev/null 2>&1; exit 5`);
-    await service.expectRefusal(hears, "its supervisor ended with status 5 before it had taken over");
+    await service.expectRefusal(hears, "its supervisor exited with status 5 before it had taken over");
     await service.expectUpgrade();
   });
 });

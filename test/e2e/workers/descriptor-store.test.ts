@@ -132,7 +132,7 @@ describe("what the store gives back", () => {
     const name = `crank-bound-tcp%3A//127.0.0.1%3A${port}`;
     manager.order(what === "listen" ? `listen ${name} 127.0.0.1 0` : `file ${name}`);
     await manager.startReady();
-    const warning = `127.0.0.1:${port}: what the service manager had stored is not this socket`;
+    const warning = `127.0.0.1:${port}: the socket from the service manager's descriptor store is another one`;
     await waitFor("a warning", () => manager.log.includes(warning));
     expect(await portOf(manager)).toBe(port);
     await ask({ port }).connected;

@@ -127,7 +127,7 @@ describe("with -hand-over", () => {
     await start();
     expect(await web.app("v1", "-hand-over", "-surge", "2")).toMatchObject({
       status: 1,
-      stderr: expect.stringContaining("say -surge 0, or -hand-over=false"),
+      stderr: expect.stringContaining("use -surge 0, or -hand-over=false"),
     });
     expect(await web.app("v1", "-hand-over")).toMatchObject({ status: 0 });
     expect(await web.app("v2", "-surge", "1")).toMatchObject({ status: 1 });
@@ -165,7 +165,7 @@ describe("what is wrong", () => {
     );
     expect((await web.status()).stored).toMatchObject({ count: 100, limit: 100 });
     // What is logged after it is read after it.
-    await crank.wrote("stderr", "Generation 1 is in place");
+    await crank.wrote("stderr", "Rolled out generation 1");
     const lines = crank
       .stderr()
       .split("\n")
@@ -200,7 +200,7 @@ describe("what is wrong", () => {
       "store(b'twice'), store(b'twice'), store(b'left'), say('FDSTOREREMOVE=1\\nFDNAME=twice')",
     );
     expect((await web.status()).stored).toMatchObject({ count: 7, names: ["stored", "", "fine one", "left"] });
-    await crank.wrote("stderr", "Generation 1 is in place");
+    await crank.wrote("stderr", "Rolled out generation 1");
     const log = crank.stderr();
     expect(log.match(/which is no name/g)).toHaveLength(4);
     expect(log).toContain('named a descriptor "a:b"');
@@ -213,7 +213,7 @@ describe("what is wrong", () => {
     const crank = await start();
     await web.run("-fd-store", "0", "--", ...saying("say('FDSTORE=1', 0)"));
     expect(await storedCount()).toBe(0);
-    await crank.wrote("stderr", "this service keeps none (-fd-store 0)");
+    await crank.wrote("stderr", "this service stores none (-fd-store 0)");
     await web.app("v2", "-hand-over");
     const client = await web.talk();
     await asks(client, "one", "v2");
@@ -231,7 +231,7 @@ describe("what is wrong", () => {
     await web.kill();
     const next = await startThere();
     await next.wrote("stderr", "Adopted 1 ");
-    await next.wrote("stderr", /Lost with crank \d+, which alone held them: 2 stored descriptors \(one, two\)/);
+    await next.wrote("stderr", /Lost with crank \d+, which held the only copies: 2 stored descriptors \(one, two\)/);
     expect(await storedCount()).toBe(0);
     // The same again, with a worker that has them and is not ready yet.
     await runSaying("say('FDSTORE=1\\nFDPOLL=0\\nFDNAME=three', 0)");

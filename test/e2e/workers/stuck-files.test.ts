@@ -94,7 +94,7 @@ test.skipIf(!canMount)("a crank that starts while a process of the machine is st
   await waitFor("the end of crank", () => !isAlive(other.pid));
   rmSync(web.path("other.run/journal"));
   const next = await web.bench.crank("other", ["-bind", bind, "-verbose"]);
-  await next.wrote("stderr", "No journal tells of the worker");
+  await next.wrote("stderr", "There is no journal of the worker");
   expect(await web.bench.ctl("other", "shutdown", "-wait")).toMatchObject({ status: 0 });
   await waitFor("the stuck process to be gone", () => !existsSync(`/proc/${pid}`));
 });

@@ -38,7 +38,7 @@ describe("a server behind a shell that does not pass signals on", () => {
     expect(await held.answer).toStartWith("old ");
     await waitFor("the worker's end", async () => (await shown(1)) === undefined);
     expect(isAlive(servers()[0] ?? 0)).toBe(false);
-    await crank.wrote("stderr", /The main process of worker 1 .* was ended by SIGTERM; .* left, and gets? SIGTERM/);
+    await crank.wrote("stderr", /The main process of worker 1 .* was killed by SIGTERM; .* left, and gets? SIGTERM/);
   });
 
   test("is killed when the time of the stop is over, and the log names it", async () => {
@@ -48,9 +48,9 @@ describe("a server behind a shell that does not pass signals on", () => {
     await deploy(...sh(`exec ${PATIENT} new`));
     await crank.wrote(
       "stderr",
-      new RegExp(`Killed 1 process that worker 1 had left: ${old} ".*python3 .*patient.py old deaf"`),
+      new RegExp(`Killed 1 process that worker 1 left: ${old} ".*python3 .*patient.py old deaf"`),
     );
-    await crank.wrote("stderr", /Worker 1 \(pid \d+, generation 1\) was ended by SIGTERM/);
+    await crank.wrote("stderr", /Worker 1 \(pid \d+, generation 1\) was killed by SIGTERM/);
     expect(isAlive(old)).toBe(false);
   });
 
@@ -65,7 +65,7 @@ describe("a server behind a shell that does not pass signals on", () => {
     expect(await ask("now").answer).toBe(`one ${second}\n`);
     await crank.wrote(
       "stderr",
-      /The main process of worker 1 .* was ended by SIGKILL, unasked; 1 other process of it is killed/,
+      /The main process of worker 1 .* was killed by SIGKILL \(unexpected\); 1 other process of it is killed/,
     );
   });
 });
@@ -200,7 +200,7 @@ describe("when crank was killed", () => {
     await deploy(...sh(`exec ${PATIENT} new`));
     await waitFor("the old worker's end", async () => (await shown(1)) === undefined);
     expect(servers().slice(0, 2).filter(isAlive)).toEqual([]);
-    await crank.wrote("stderr", /Killed 1 process that worker 1 had left/);
+    await crank.wrote("stderr", /Killed 1 process that worker 1 left/);
   });
 
   test("what a worker has left that has ended meanwhile is ended, and the service goes on", async () => {

@@ -30,8 +30,8 @@ describe("ERRNO=", () => {
     await say("STATUS=done");
     await untilShown({ status: "done" });
     const told = (await web.ctl("events", "-once")).stdout;
-    expect(told).toContain("Generation 1 is in place");
-    expect(told.match(/reports a failure/g)?.length).toBe(5);
+    expect(told).toContain("Rolled out generation 1");
+    expect(told.match(/reports an error/g)?.length).toBe(5);
   });
 });
 
@@ -43,7 +43,7 @@ describe("STATUS=", () => {
     await untilShown({ status: "12 clients left" });
     const status = await web.status();
     expect(status.workers[0]?.status).toBe("12 clients left");
-    expect((await web.ctl("events", "-once")).stdout).toMatch(/Worker 1 \(.*\) says: 12 clients left/);
+    expect((await web.ctl("events", "-once")).stdout).toMatch(/Worker 1 \(.*\) reports: 12 clients left/);
     await say("STATUS=");
     await untilShown({ status: undefined });
   });
@@ -96,7 +96,7 @@ describe("other words", () => {
     await say("STOPPING=1");
     await waitFor("its end", () => !isAlive(first?.pid ?? 0));
     await untilShown({ id: 2, state: "ready" });
-    for (const words of ["goes by itself", "Starting worker 2", "Stopping worker 1", "with SIGKILL"])
+    for (const words of ["is exiting without a stop signal", "Starting worker 2", "Stopping worker 1", "with SIGKILL"])
       await crank.wrote("stderr", words);
     const said = crank.stderr();
     expect(said.indexOf("Starting worker 2")).toBeLessThan(said.indexOf("Stopping worker 1"));
@@ -136,18 +136,18 @@ describe("MAINPID=", () => {
     const child = Number(await web.get("/move"));
     expect(child).toBeGreaterThan(0);
     await untilShown({ pid: child, id: 1, state: "ready" });
-    await crank.wrote("stderr", `Worker 1 is process ${child} from now on, and was ${first?.pid}`);
+    await crank.wrote("stderr", `The main process of worker 1 is now ${child}, before ${first?.pid}`);
     await web.ctl("kill", "-signal", "TERM", "-pid", String(child), "-wait");
     expect((await crank.ended).status).not.toBeNull();
   });
 
   test.each([
     ["1", "it does not descend from the worker"],
-    ["4194303", "there is no such process"],
+    ["4194303", "no such process"],
   ])("of process %s is refused", async (pid, reason) => {
     const crank = await web.start();
     await web.app("one");
     await say(`MAINPID=${pid}`);
-    await crank.wrote("stderr", `Worker 1 named process ${pid} as its main one (MAINPID=): ${reason}`);
+    await crank.wrote("stderr", `Worker 1 named process ${pid} as its main process (MAINPID=): ${reason}`);
   });
 });

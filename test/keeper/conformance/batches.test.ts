@@ -134,7 +134,7 @@ for (const [name, start] of KEEPERS) {
       "a command before attach": encodeCommands([put("key", "value"), commit(0)]),
       "another protocol": encodeCommands([{ kind: "attach", protocol: PROTOCOL_VERSION + 1 }]),
       "an unknown command": new Uint8Array([1, 0, 0, 0, 250]),
-      "a frame of impossible length": new Uint8Array([255, 255, 255, 255, 10]),
+      "a frame of invalid length": new Uint8Array([255, 255, 255, 255, 10]),
       "attach twice": encodeCommands([ATTACH, ATTACH]),
       "a malformed frame": new Uint8Array([...encodeCommands([ATTACH]), 2, 0, 0, 0, COMMANDS.remove.code, 7]),
       "the consumption of an event that was not delivered": encodeCommands([ATTACH, commit(99)]),

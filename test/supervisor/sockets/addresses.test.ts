@@ -73,9 +73,9 @@ describe("what -bind and -ctl understand", () => {
     ["tcp://:", "65535"],
     ["tcp://localhost", "HOST:PORT"],
     ["::1:80", "brackets"],
-    ["ftp://x:1", "scheme ftp is not known"],
+    ["ftp://x:1", "unknown scheme ftp"],
     ["fd://x", "descriptor number"],
-    ["unix://", "wants a path"],
+    ["unix://", "requires a path"],
     [`/${"x".repeat(108)}`, "107"],
     [":80?backlog=0", "backlog"],
     [":80?backlog=many", "backlog"],
@@ -89,8 +89,8 @@ describe("what -bind and -ctl understand", () => {
     ["/run/s?owner=", "name or a number"],
     [":80?name=a:b", "colons"],
     [":80?name=%zz", "escape"],
-    [":80?__proto__=1", "not known"],
-    [":80?nodelay=maybe", "on (1) or off (0)"],
+    [":80?__proto__=1", "unknown option"],
+    [":80?nodelay=maybe", "must be 1 (on) or 0 (off)"],
   ])("%s is refused with a sentence that says why", (uri, part) => {
     expect(() => parseUri(uri)).toThrow(AddressError);
     expect(() => parseUri(uri)).toThrow(part);
@@ -127,9 +127,9 @@ describe("the address of a control socket", () => {
     const given = parseUri("/run/web.ctl?mode=0660&group=ops");
     expect(controlOptions("x", given)).toMatchObject({ mode: 0o660, group: "ops" });
     expect(() => controlOptions("x", parseUri("/run/web.ctl?name=web"))).toThrow(
-      "-ctl x: name is for sockets of -bind",
+      "-ctl x: name is allowed only for sockets of -bind",
     );
-    expect(() => parseUri("/run/web.ctl?modus=0660")).toThrow('the option "modus" is not known');
+    expect(() => parseUri("/run/web.ctl?modus=0660")).toThrow('unknown option "modus"');
   });
 });
 

@@ -100,7 +100,7 @@ describe("-bind systemd", () => {
 
   test("refuses one descriptor for two binds", () => {
     expect(() => withPassedSockets([bind("systemd:a"), bind("fd://3")], ours(1, "a"))).toThrow(
-      "fd://3: descriptor 3 is taken by systemd:a already",
+      "fd://3: descriptor 3 is already used by systemd:a",
     );
   });
 

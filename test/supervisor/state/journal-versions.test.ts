@@ -62,11 +62,9 @@ describe("the check of an upgrade refuses a journal", () => {
   test("that is empty, damaged, or says nothing", () => {
     expect(refuse(new Uint8Array())).toBe("the journal is empty");
     expect(refuse(Buffer.from("something else altogether"))).toStartWith("the journal is damaged: ");
-    expect(refuse(withEntry("service", "{"))).toStartWith("the journal cannot be understood: ");
+    expect(refuse(withEntry("service", "{"))).toStartWith("the journal cannot be read: ");
     const settings = changed(entries, "service", {});
     settings.delete("settings");
-    expect(refuse(journalFile({ bootId, pid, entries: settings }))).toBe(
-      "the journal says nothing of what crank is to do",
-    );
+    expect(refuse(journalFile({ bootId, pid, entries: settings }))).toBe("the journal has no settings");
   });
 });

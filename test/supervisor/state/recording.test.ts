@@ -88,7 +88,7 @@ test("is tried again when it could not be written, later and later, and that is 
   expect(logged("could not be written: no space left on device")).toBe(1);
   writes[2]?.(null);
   await written(service);
-  expect(logged("is written again, with the current generation")).toBe(1);
+  expect(logged("was written again, with the current generation")).toBe(1);
   service.now += 1_000_000;
   await service.send({ kind: "tick" });
   expect(writes).toHaveLength(3);

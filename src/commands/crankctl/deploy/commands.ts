@@ -12,7 +12,7 @@ export const run = command({
   summary: "deploy a command, or the last one again",
   usage: "[flags] [--] [COMMAND ARG...]",
   about: [
-    "Starts COMMAND as the next generation. When its workers are available, the old ones are stopped; if one fails, everything stays as it was. What is not given, including the command, is taken from the last successful run; the defaults in parentheses are those of the first one.",
+    "Starts COMMAND as the next generation. When its workers are available, the old ones are stopped; if one fails, the old ones keep running. The command and every flag that is not given are those of the last successful run; the values in parentheses are the defaults of the first one.",
     "A COMMAND that does not pass the sockets on, such as npm start, is refused, with what to run instead; where the script is a plain node command, that is run. With -sockets-optional it stays as it is.",
     "Without -wait it returns as soon as the rollout has begun. SEC is a number of seconds, or has a unit: 0.5, 300ms, 5m, 4h, 7d. MB is a number of megabytes, or has a unit: 512M, 2G.",
   ],
@@ -23,9 +23,9 @@ export const run = command({
 
 export const reload = command({
   name: "reload",
-  summary: "replace the workers by new ones of the same command",
+  summary: "replace the workers with new ones of the same command",
   usage: "[flags]",
-  about: ["Rolls out the current run again, as SIGHUP to crank does."],
+  about: ["Rolls out the current run again, like SIGHUP to crank."],
   flags: { wait: WAIT },
   placement: "anywhere",
   prepare: (flags, operands) => {

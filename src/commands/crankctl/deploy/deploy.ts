@@ -107,5 +107,5 @@ const lastLines = (data: FailureData | undefined): string => {
   if (data === undefined || tail === "") return "";
   const who = `worker ${data.worker ?? "?"}${data.pid === null ? "" : ` (pid ${data.pid})`}`;
   const lines = tail.split("\n").map((line) => `  | ${escapeLine(line)}\n`);
-  return `The last lines of ${who}:\n${lines.join("")}`;
+  return `Last lines of ${who}:\n${lines.join("")}`;
 };

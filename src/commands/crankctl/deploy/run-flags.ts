@@ -7,14 +7,14 @@ import { SPEC_FLAGS } from "../../spec-flags.ts";
 
 /** What is asked of the deploy itself. */
 const REQUEST_FLAGS = {
-  wait: { kind: "switch", help: "wait for the end of the rollout, and show its progress and result" },
+  wait: { kind: "switch", help: "wait for the end of the rollout; show its progress and result" },
   pid: {
     kind: "whole",
     argument: "PID",
     max: 4_194_304,
-    help: "refuse the deploy unless PID is a ready worker's, or no worker is ready; 0 is any",
+    help: "refuse the deploy unless PID is a ready worker or no worker is ready; 0 is any",
   },
-  supersede: { kind: "switch", help: "give up the rollout in flight, if there is one" },
+  supersede: { kind: "switch", help: "cancel the rollout in flight, if there is one" },
 } as const satisfies FlagTable;
 
 export const RUN_FLAGS = { ...SPEC_FLAGS, ...REQUEST_FLAGS } as const satisfies FlagTable;

@@ -26,18 +26,18 @@ export const adopt = command({
   summary: "show what the next crank would adopt",
   usage: "-dry-run [flags]",
   about: [
-    "Shows what a killed crank left, and what the next crank of this name would adopt: workers, sockets, and what cannot be recovered. Changes nothing; the adopting itself is done by crank when it is started.",
+    "Shows what a killed crank left, and what the next crank of this name would adopt: workers, sockets, and what cannot be recovered. Changes nothing; crank itself adopts when it starts.",
   ],
   flags: { "dry-run": { kind: "switch", help: "only show it" } },
   placement: "anywhere",
   prepare: (flags, operands) => {
     refuseOperands(operands);
     if (flags["dry-run"] !== true)
-      throw new UsageError("crank adopts by itself when it is started; -dry-run shows what it would adopt");
+      throw new UsageError("-dry-run is missing: it shows what crank would adopt; crank itself adopts when it starts");
     return async (session) => {
       const { address } = session;
       if (address.kind !== "unix")
-        throw new UsageError("adopt works on the service's own machine only: give -name or a path");
+        throw new UsageError("adopt works only on the service's own machine: give -name or a path");
       const prospect = await lookAt(`${address.path.replace(/\.ctl$/, "")}.run`);
       session.print(prospect, describeProspect);
       return prospect.kind === "nothing" ? 1 : 0;
@@ -64,7 +64,7 @@ const lookAt = async (directory: string): Promise<Prospect> => {
   } catch (error) {
     // Values of the wrong shape under the right checksum.
     const reason = error instanceof Error ? error.message : String(error);
-    return { kind: "nothing", reason: `the journal ${directory}/journal cannot be understood: ${reason}` };
+    return { kind: "nothing", reason: `the journal ${directory}/journal cannot be read: ${reason}` };
   }
   if (found.workers.length === 0 && found.lost.length === 0)
     return { kind: "nothing", reason: `crank ${left.pid} left no worker` };

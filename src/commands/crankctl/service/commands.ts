@@ -13,7 +13,7 @@ export const status = command({
   summary: "show the service: sockets, rollout, workers",
   usage: "[flags]",
   about: [
-    "Shows the service with its sockets and their connections, the rollout in flight, and the workers with what they use.",
+    "Shows the service with its sockets and their connections, the rollout in flight, and the workers with the resources that they use.",
   ],
   flags: {},
   placement: "anywhere",
@@ -48,8 +48,9 @@ const lastFailure = ({ lastFailure: text }: Status): string =>
   text === undefined ? "" : `Last failure: ${escapeControls(text)}\n`;
 
 const UNWRITTEN = {
-  journal: "The journal cannot be written to disk and goes on in memory: if crank is killed, the next one knows less\n",
-  record: "The record could not be written: a reboot would start an earlier generation\n",
+  journal:
+    "The journal cannot be written to disk and is kept in memory: if crank is killed, the next one recovers less\n",
+  record: "The record cannot be written: a reboot would start an earlier generation\n",
 } as const;
 
 const sockets = (status: Status): string => {
@@ -107,7 +108,7 @@ export const info = command({
   name: "info",
   summary: "show versions and pids",
   usage: "[flags]",
-  about: ["Shows the versions of crankctl and of crank, what crank runs on, and since when."],
+  about: ["Shows the versions of crankctl and crank, their runtime, and when crank was started."],
   flags: {},
   placement: "anywhere",
   prepare: (_, operands) => {
@@ -172,9 +173,9 @@ export const shutdown = command({
   summary: "stop the workers and crank",
   usage: "[-wait] [flags]",
   about: [
-    "Closes the sockets, stops every worker, and ends crank when they are gone. A second shutdown takes the next stop step at once.",
+    "Closes the sockets, stops every worker, and ends crank when all have exited. A second shutdown takes the next stop step at once.",
   ],
-  flags: { wait: { kind: "switch", help: "wait until the last worker is gone" } },
+  flags: { wait: { kind: "switch", help: "wait until the last worker has exited" } },
   placement: "anywhere",
   prepare: (flags, operands) => {
     refuseOperands(operands);

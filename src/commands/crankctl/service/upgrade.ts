@@ -6,10 +6,10 @@ import { command, refuseOperands } from "../command.ts";
 
 export const upgrade = command({
   name: "upgrade",
-  summary: "replace crank itself by the version that is installed now",
+  summary: "replace crank itself with the installed version",
   usage: "[-wait] [-exec PATH] [flags]",
   about: [
-    "Replaces crank's own processes, under the same pid, by the program that is now at the path by which crank was started, as SIGUSR1 does. Sockets, workers and connections are kept, and whatever is under way goes on. The new program is tried beside the running one first: if it cannot go on from there, everything stays as it is.",
+    "Replaces crank's own processes with the program that is now at the path by which crank was started, like SIGUSR1. The pid, the sockets, workers, connections and the rollout in flight are kept. The new program is checked first: if it cannot continue from the current state, nothing changes.",
   ],
   flags: {
     wait: { kind: "switch", help: "wait until the upgrade is done or refused" },

@@ -16,7 +16,7 @@ export const events = command({
   name: "events",
   summary: "show events as they happen",
   usage: "[flags]",
-  about: ["Shows the events of the service, one a line, until it is interrupted."],
+  about: ["Shows the events of the service, one per line, until it is interrupted."],
   flags: {
     from: {
       kind: "whole",
@@ -132,7 +132,7 @@ const stream = async (session: Session, { show, begin }: Stream): Promise<number
     client.close();
   }
   if (problem !== null) throw problem;
-  if (status !== 0) session.err.write("crank has closed the connection\n");
+  if (status !== 0) session.err.write("crank closed the connection\n");
   return status;
 };
 

@@ -9,5 +9,5 @@ export const describeEvent = (event: EventEntry): string => {
   const sentence: string | undefined = isSupervisorEvent(event)
     ? describeSupervisorEvent(event)
     : describeServiceEvent(event);
-  return sentence ?? `${event.kind}, of which this crankctl knows nothing; -json shows it`;
+  return sentence ?? `${event.kind}, an event that this crankctl does not know; -json shows it`;
 };

@@ -45,4 +45,4 @@ export const gapBefore = (
 
 /** A gap as a sentence. */
 export const describeGap = ({ from, to }: Gap): string =>
-  from === null ? `Events up to number ${to} are not held any more` : `Events ${from} to ${to} are not held here`;
+  from === null ? `Events up to number ${to} are not kept any more` : `Events ${from} to ${to} are not kept here`;

@@ -58,7 +58,7 @@ export class Feed {
 
   /** Sends a request, and returns the sentence to show. */
   async perform(ask: (client: Client) => Promise<string>): Promise<string> {
-    if (this.#client === null) return "crank cannot be reached";
+    if (this.#client === null) return "crank is unreachable";
     try {
       return await ask(this.#client);
     } catch (error) {
@@ -97,7 +97,7 @@ export class Feed {
     this.#client = client;
     client.ended
       .then(() => {
-        if (this.#client === client) this.#lose("it has closed the connection");
+        if (this.#client === client) this.#lose("crank closed the connection");
       })
       .catch(this.#fail);
     await this.#ask(async () => {

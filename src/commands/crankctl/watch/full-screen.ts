@@ -114,7 +114,7 @@ export class FullScreen {
     if (question !== null) {
       this.#question = null;
       if (key === "yes") this.#do(question.feed, question.order);
-      else this.#say("Nothing was done");
+      else this.#say("Cancelled");
       if (key !== "quit" && key !== "suspend") return;
     }
     if (key === "quit") this.#finish(0);
@@ -145,7 +145,7 @@ export class FullScreen {
     const feed = this.#page.kind === "service" ? this.#page.feed : this.#feeds[this.#chosen];
     if (feed === undefined) return;
     if (linkLines(feed.view).length > 0) {
-      this.#say(`${escapeControls(feed.view.name)} cannot be reached`);
+      this.#say(`${escapeControls(feed.view.name)} is unreachable`);
       return;
     }
     const text = questionOf(order, feed.view);

@@ -6,7 +6,7 @@ import { bar, type Frame, type Line, type Piece, type Style } from "./text.ts";
 
 /** The lines of the page; `chosen` is the one that the keys are about. */
 export const listPage = (views: readonly ServiceView[], frame: Frame, chosen: number): readonly Line[] => {
-  if (views.length === 0) return [[["There is no control socket yet", "warn"]]];
+  if (views.length === 0) return [[["No control socket yet", "warn"]]];
   const columns = columnsFor(COLUMNS(frame.look), frame.columns);
   const room = Math.max(1, frame.rows - 1);
   const first = Math.max(0, Math.min(chosen - Math.floor(room / 2), views.length - room));

@@ -53,7 +53,7 @@ const whyNotFullScreen = (out: Output, { TERM = "" }: Environment): string | nul
   if (!out.isTerminal) return "";
   if (KNOWN_TERMINALS.test(TERM)) return null;
   const type = TERM === "" ? "TERM is not set" : `TERM is ${escapeControls(JSON.stringify(TERM))}`;
-  return `crankctl watch: ${type}, and what such a terminal understands is not known: showing lines. (TERM=xterm crankctl watch tries the full screen.)`;
+  return `crankctl watch: ${type}, which is unknown: showing lines. (TERM=xterm crankctl watch tries the full screen.)`;
 };
 
 /** https://no-color.org: any text but the empty one. Locale: the first of these that is set (locale(7)). */

@@ -8,15 +8,15 @@ import { workerLines, workerTable } from "./table.ts";
 const FAILED = 1;
 
 const SELECTOR_FLAGS = {
-  starting: { kind: "switch", group: "Which workers", help: "those that are starting" },
-  ready: { kind: "switch", group: "Which workers", help: "those that are ready" },
-  stopping: { kind: "switch", group: "Which workers", help: "those that are stopping" },
+  starting: { kind: "switch", group: "Selection", help: "workers that are starting" },
+  ready: { kind: "switch", group: "Selection", help: "workers that are ready" },
+  stopping: { kind: "switch", group: "Selection", help: "workers that are stopping" },
   pid: {
     kind: "whole",
     argument: "PID",
     max: 4_194_304,
-    group: "Which workers",
-    help: "the one with this pid; 0 is any",
+    group: "Selection",
+    help: "the worker with this pid; 0 is any",
   },
 } as const satisfies FlagTable;
 
@@ -56,7 +56,7 @@ export const kill = command({
   about: ["Sends a signal, by default SIGTERM, to the selected workers."],
   flags: {
     signal: { kind: "text", argument: "NAME", help: "which signal, with or without SIG, in any case (TERM)" },
-    wait: { kind: "switch", help: "wait until the signalled workers are gone" },
+    wait: { kind: "switch", help: "wait until the signalled workers have exited" },
     ...SELECTOR_FLAGS,
   },
   placement: "anywhere",
@@ -64,7 +64,7 @@ export const kill = command({
     refuseOperands(operands);
     const which = selector(flags);
     if (Object.keys(which).length === 0)
-      throw new UsageError("which workers? Select them with -starting, -ready, -stopping or -pid PID");
+      throw new UsageError("no worker selected: use -starting, -ready, -stopping or -pid PID");
     return async (session) => {
       const params = {
         ...which,
@@ -88,9 +88,9 @@ export const scale = command({
   name: "scale",
   summary: "change the number of workers",
   usage: "N | -by N",
-  about: ["Sets the number of workers, or adds to it. Surplus workers are stopped, the oldest first."],
+  about: ["Sets or changes the number of workers. Surplus workers are stopped, the oldest first."],
   flags: {
-    by: { kind: "whole", argument: "N", min: -1000, max: 1000, help: "add N workers; -by -1 takes one away" },
+    by: { kind: "whole", argument: "N", min: -1000, max: 1000, help: "add N workers; -by -1 removes one" },
   },
   placement: "anywhere",
   prepare: (flags, operands) => {
@@ -106,7 +106,7 @@ export const scale = command({
 const scaleParams = (by: number | undefined, operands: readonly string[]): { to: number } | { by: number } => {
   const [text] = operands;
   if ((text === undefined) === (by === undefined))
-    throw new UsageError("how many workers? Write scale N for a number, or scale -by N to add");
+    throw new UsageError("number of workers missing: use scale N to set it, or scale -by N to add");
   if (text === undefined) return { by: by ?? 0 };
   refuseOperands(operands.slice(1));
   if (!/^\d{1,4}$/.test(text) || Number(text) > 1000)

@@ -54,7 +54,7 @@ const quote = (text: string): string => JSON.stringify(text.length > 60 ? `${tex
 
 const remove = (store: Store, worker: Worker, name: string | undefined): void => {
   if (name === undefined || !isName(name))
-    return log(store, "warning", `${nameOf(worker)} said FDSTOREREMOVE=1 without a usable FDNAME; ignored`);
+    return log(store, "warning", `${nameOf(worker)} sent FDSTOREREMOVE=1 without a valid FDNAME; ignored`);
   for (const stored of store.stored.values()) {
     if (stored.name === name && stored.place.kind === "kept") dropStored(store, stored.handle);
   }
@@ -68,7 +68,7 @@ const storeDescriptors = (store: Store, worker: Worker, fields: NotifyFields, ev
   if (areLost)
     reportFailed(store, event.deliveredAt, (more) => ({ ...named(worker), kind: LOST, cause: "overflow", more }));
   else if (event.descriptors === 0 && number === undefined)
-    log(store, "warning", `${nameOf(worker)} said FDSTORE=1 without a descriptor; ignored`);
+    log(store, "warning", `${nameOf(worker)} sent FDSTORE=1 without a descriptor; ignored`);
   for (let index = 0; index < event.descriptors; index++) {
     const obstacle = whyNotStored(store, worker, name);
     // Descriptors that are not stored are closed with the event.
@@ -87,8 +87,12 @@ const storeDescriptors = (store: Store, worker: Worker, fields: NotifyFields, ev
 const usableName = (store: Store, worker: Worker, name: string | undefined): string => {
   if (name === undefined) return UNNAMED;
   if (isName(name)) return name;
-  const why = "at most 255 characters of ASCII, without a colon";
-  log(store, "warning", `${nameOf(worker)} named a descriptor ${quote(name)}, which is no name (${why}); ignored`);
+  const why = "at most 255 ASCII characters without a colon";
+  log(
+    store,
+    "warning",
+    `${nameOf(worker)} named a descriptor ${quote(name)}, which is not a valid name (${why}); ignored`,
+  );
   return UNNAMED;
 };
 
@@ -105,7 +109,7 @@ const whyNotStored = (store: Store, worker: Worker, name: string): string | null
   const spec = store.core.generations[worker.generation]?.spec;
   if (store.core.service.phase.kind === "stopping" || !spec) return "crank is shutting down";
   const limit = storeLimit(store, spec);
-  if (limit === 0) return "this service keeps none (-fd-store 0)";
+  if (limit === 0) return "this service stores none (-fd-store 0)";
   if (store.stored.size >= limit) return `${limit} are stored, which is the limit (-fd-store)`;
   let bytes = name.length;
   for (const stored of store.stored.values()) bytes += 1 + stored.name.length;
@@ -154,12 +158,12 @@ type Numbered = { readonly number: string; readonly name: string; readonly poll:
  */
 const storeNumber = (store: Store, worker: Worker, { number, name, poll }: Numbered, event: Datagram): void => {
   const isNumber = /^\d{1,7}$/.test(number);
-  const obstacle = isNumber ? (whyNotStored(store, worker, name) ?? whyInVain(store, worker)) : "it is no number";
+  const obstacle = isNumber ? (whyNotStored(store, worker, name) ?? whyInVain(store, worker)) : "it is not a number";
   if (obstacle !== null) return answer(store, worker, number, obstacle);
   const startTime = event.pid === worker.pid ? worker.startTime : startTimeOf(store, event.pid);
   if (!usersOf(store, worker).includes(event.uid))
     return answer(store, worker, number, `process ${event.pid} belongs to user ${event.uid}`);
-  if (startTime === null) return answer(store, worker, number, `process ${event.pid} is not there`);
+  if (startTime === null) return answer(store, worker, number, `process ${event.pid} has exited`);
   const fd = Number(number);
   const handle = add(store, worker, name, { kind: "taking", fd, poll });
   // With the ids at the time of the request: a process that has since become another user's, by a set-id program, is
@@ -175,7 +179,7 @@ const startTimeOf = ({ platform }: Store, pid: number): number | null =>
 const whyInVain = ({ core, descriptorStore }: Store, { id }: Worker): string | null =>
   willStart(core) || descriptorStore.asking.some((later) => later > id)
     ? null
-    : "no worker is about to be started that could take it over (-hand-over)";
+    : "no later worker will start that could take it over (-hand-over)";
 
 /** Tells the sender of a number that crank has the descriptor now, or why not. */
 const answer = (store: Store, worker: Worker, number: string, refused: string | null): void => {
@@ -252,10 +256,10 @@ export const atStoreFailure = (store: Store, event: EventOf<"failed">): boolean 
 const whyNotTaken = ({ command, errno, step }: EventOf<"failed">): string => {
   if (command !== COMMANDS.takeDescriptor.code) return describeErrno(errno);
   if (errno === EBADF) return "it is not open";
-  if (errno === EXDEV) return "it is open on a device, or on a file system that can hold up whatever closes it";
-  if (errno === EPERM && step === "process") return "the process is not its user's alone: it runs a set-id program";
+  if (errno === EXDEV) return "it is open on a device, or on a file system whose close can block";
+  if (errno === EPERM && step === "process") return "the process runs a set-id program";
   if (errno === EPERM)
-    return "the kernel allows its user no access to the process: a set-id program, not dumpable, or Yama (kernel.yama.ptrace_scope)";
+    return "the kernel denies its user access to the process: a set-id program, not dumpable, or Yama (kernel.yama.ptrace_scope)";
   return describeErrno(errno);
 };
 const [EPERM, EXDEV] = [1, 18];
@@ -263,7 +267,7 @@ const [EPERM, EXDEV] = [1, 18];
 /** They could not be sent, so they are kept for the next worker. */
 const keepUnsent = (store: Store, { id, errno }: EventOf<"failed">): boolean => {
   for (const stored of sentTo(store, id)) saveStored(store, { ...stored, place: { kind: "kept" } });
-  log(store, "warning", `Worker ${id} could not be sent stored descriptors, which stay: ${describeErrno(errno)}`);
+  log(store, "warning", `Worker ${id} could not be sent stored descriptors; they stay stored: ${describeErrno(errno)}`);
   return true;
 };
 

@@ -9,8 +9,8 @@ import { whyNotItsOwn } from "./ownership.ts";
 export const mainProcess = async (store: Store, worker: Worker, pid: number): Promise<ProcessRef | string> => {
   const processes = store.platform.processes;
   const facts = processes.facts(pid);
-  if (!facts) return "there is no such process";
+  if (!facts) return "no such process";
   const others = new Set(allWorkers(store.core.workers).map((other) => other.pid));
-  if (others.has(pid) || pid === store.facts.pid) return "it is another one's";
+  if (others.has(pid) || pid === store.facts.pid) return "it belongs to another worker or to crank";
   return (await whyNotItsOwn(store, processes, worker, facts)) ?? facts;
 };

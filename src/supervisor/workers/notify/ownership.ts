@@ -114,7 +114,7 @@ export const whyNotItsOwn = async (
     case "its own":
       return null;
     case "gone":
-      return "there is no such process";
+      return "no such process";
     case "foreign":
     case "interrupted":
       return "it does not descend from the worker";

@@ -68,7 +68,7 @@ const reportOf = (store: Store, { worker }: Field): WorkerReport => store.report
 const takeStatus = (store: Store, field: Field): void => {
   const { worker, event } = field;
   if (!isText(event.bytes, "STATUS="))
-    return log(store, "debug", `Worker ${worker.id} said a status that is not UTF-8; ignored`);
+    return log(store, "debug", `Worker ${worker.id} sent a status that is not UTF-8; ignored`);
   // Escaped, so that it is harmless in a terminal, a log and a client's screen.
   const text = printable(field.value.slice(0, MOST_STATUS));
   const before = reportOf(store, field);
@@ -166,7 +166,7 @@ const takeMainPid = async (store: Store, { value, worker, event }: Field): Promi
     saveReport(store, worker.id, { ...before, mains: next });
     if (suppressed === null) return;
     const more = suppressed === 0 ? "" : `, and ${suppressed} more before it`;
-    const message = `Worker ${worker.id} named process ${value} as its main one (MAINPID=): ${main}; ignored${more}`;
+    const message = `Worker ${worker.id} named process ${value} as its main process (MAINPID=): ${main}; ignored${more}`;
     return log(store, "warning", message);
   }
   store.batch.command({ kind: "followMain", worker: worker.id, pid, startTime: main.startTime });
@@ -177,7 +177,7 @@ export const atFollowFailure = (store: Store, { id, step, errno }: EventOf<"fail
   log(
     store,
     "warning",
-    `The main process that worker ${id} named (MAINPID=) cannot be watched: ${step}: ${describeErrno(errno)}; it stays as it was`,
+    `The main process that worker ${id} named (MAINPID=) cannot be watched: ${step}: ${describeErrno(errno)}; the main process does not change`,
   );
 
 /** A worker's watchdog expired. */

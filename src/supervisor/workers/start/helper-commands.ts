@@ -30,6 +30,6 @@ export const helperCommandIsGone = (
 
 const howItFailed = (event: Extract<KeeperEvent, { kind: "exited" | "spawnFailed" }>): string | null => {
   if (event.kind === "spawnFailed") return `cannot be started: ${event.step}: ${describeErrno(event.errno)}`;
-  if (event.ending !== 0) return `was ended by ${signalName(event.status)}`;
-  return event.status === 0 ? null : `ended with status ${event.status}`;
+  if (event.ending !== 0) return `was killed by ${signalName(event.status)}`;
+  return event.status === 0 ? null : `exited with status ${event.status}`;
 };

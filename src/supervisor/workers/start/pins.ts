@@ -98,10 +98,10 @@ export const directoryOf = (store: Store, { cwd, resolved }: Spec): string =>
 /** Why this spec cannot be run as it was, as the end of a sentence; null: no obstacle is known. */
 export const whyNotAgain = (store: Store, spec: Spec): string | null => {
   const { cwd, file } = spec.resolved ?? { cwd: spec.cwd, file: null };
-  if (!isThere(store, cwd)) return `the directory ${cwd}, in which it ran, is gone`;
+  if (!isThere(store, cwd)) return `its directory ${cwd} was removed`;
   // A program that was found in PATH may have been replaced: an interpreter that was updated.
   const isOwn = spec.command[0]?.includes("/") === true;
   if (file !== null && isOwn && file.startsWith("/") && !store.platform.isExecutable(file))
-    return `the program ${file}, which it ran, is gone`;
+    return `its program ${file} was removed`;
   return null;
 };

@@ -84,7 +84,7 @@ const targetOf = (uri: string): readonly [string, string, string] => {
 /** What is wrong with a template for -probe-addr; null: nothing. */
 export const probeAddressProblem = (template: string): string | null => {
   const unknown = /\{(?!(?:pid|worker|index|generation)\})[^}]*\}?/.exec(template);
-  if (unknown) return `${unknown[0]} is not known; there are {pid}, {worker}, {index} and {generation}`;
+  if (unknown) return `unknown placeholder ${unknown[0]}; use {pid}, {worker}, {index} and {generation}`;
   try {
     // With the longest numbers that may occur.
     const { address } = parseUri(fillIn(template, SAMPLE));

@@ -42,16 +42,16 @@ const STEPS: Readonly<Record<string, (failed: Failed) => string>> = {
   setuid: (failed) => identity(failed),
   notify: ({ settings, worker, errno }) => {
     const path = notifySocketPath(settings, worker.id);
-    return `its notify socket${path === "" ? "" : ` ${path}`} cannot be made: ${describeErrno(errno)}`;
+    return `its notify socket${path === "" ? "" : ` ${path}`} cannot be created: ${describeErrno(errno)}`;
   },
   pipe: ({ errno }) => `no pipe for its start: ${describeErrno(errno)}`,
   output: ({ errno }) => `no pipe for its output: ${describeErrno(errno)}`,
   stdin: ({ errno }) => `/dev/null cannot be opened: ${describeErrno(errno)}`,
   fork: ({ errno }) =>
-    `no process can be made: ${describeErrno(errno)} (pid_max, pids.max of the cgroup, RLIMIT_NPROC)`,
-  descriptor: ({ errno }) => `its descriptors cannot be put in place: ${describeErrno(errno)} (RLIMIT_NOFILE)`,
-  keyring: ({ errno }) => `no session keyring can be made for it: ${describeErrno(errno)}`,
-  "no-new-privs": ({ errno }) => `the kernel does not know -no-new-privs: ${describeErrno(errno)}`,
+    `no process can be created: ${describeErrno(errno)} (pid_max, pids.max of the cgroup, RLIMIT_NPROC)`,
+  descriptor: ({ errno }) => `its descriptors cannot be set up: ${describeErrno(errno)} (RLIMIT_NOFILE)`,
+  keyring: ({ errno }) => `its session keyring cannot be created: ${describeErrno(errno)}`,
+  "no-new-privs": ({ errno }) => `the kernel does not support -no-new-privs: ${describeErrno(errno)}`,
   limit: ({ errno }) => `its limits cannot be set: ${describeErrno(errno)}`,
   nice: ({ errno }) => `its nice value cannot be set: ${describeErrno(errno)}`,
   "oom-score": ({ errno }) => `/proc/self/oom_score_adj cannot be written: ${describeErrno(errno)}`,
@@ -62,7 +62,7 @@ const asUser = ({ user }: Spec): string => (user ? ` as user ${user.name}` : "")
 const directoryOf = ({ facts }: Store, { cwd, resolved }: Spec): string => (resolved?.cwd ?? cwd) || facts.cwd;
 
 const identity = ({ spec: { user }, errno }: Failed): string =>
-  `cannot become user ${user ? `${user.name} (uid ${user.uid}, gid ${user.gid})` : "that was asked for"}: ${describeErrno(errno)}`;
+  `cannot become user ${user ? `${user.name} (uid ${user.uid}, gid ${user.gid})` : "of this run"}: ${describeErrno(errno)}`;
 
 const exec = (failed: Failed): string => {
   const { store, spec, errno } = failed;
@@ -74,13 +74,14 @@ const exec = (failed: Failed): string => {
   }
   const interpreter = interpreterOf(store, file);
   if (errno === ENOENT && interpreter !== null)
-    return `${file}: its interpreter ${interpreter} is not there (the file's first line names it)`;
-  if (errno === ENOENT) return `${file}: its loader or a library of it is not there: a program of another system`;
+    return `${file}: its interpreter ${interpreter} does not exist (see the first line of the file)`;
+  if (errno === ENOENT)
+    return `${file}: its loader or one of its libraries does not exist: a program for another system`;
   if (errno === EACCES && interpreter !== null && store.platform.isExecutable(file))
-    return `${file}: it or its interpreter ${interpreter} may not be executed${asUser(spec)}: ${describeErrno(errno)}`;
+    return `${file}: not executable, or its interpreter ${interpreter} is not${asUser(spec)}: ${describeErrno(errno)}`;
   if (errno === EACCES) return `${file}: not executable${asUser(spec)}: ${describeErrno(errno)}`;
   if (errno === ENOEXEC)
-    return `${file}: not a program of this machine, and without a first line #!: ${describeErrno(errno)}`;
+    return `${file}: not a program for this machine, and without a first line #!: ${describeErrno(errno)}`;
   return `${file}: ${describeErrno(errno)}`;
 };
 
