@@ -39,7 +39,7 @@ test.each<[SupervisorEvent, string]>([
   ],
   [
     { kind: "adoptionLoss", worker: 1, pid: 4, loss: "its output cannot be had back", reason: "no such process" },
-    "Worker 1 (pid 4): its output cannot be had back: no such process",
+    "Worker 1 (pid 4): its output cannot be recovered: no such process",
   ],
   [
     { kind: "descriptorsLost", cause: "killed", pid: 5, extent: "surely", count: 11, names: ["a", "b"] },

@@ -200,7 +200,7 @@ describe.skipIf(!isBuilt)("an engine that cannot go on (make engine)", () => {
     const { status, stderr } = images.run(image, { use: "mapped", before: "ulimit -v 40000;" });
     expect({ status, stderr }).toEqual({
       status: 70,
-      stderr: "crank: the JavaScript engine has failed: the system gives it no more memory.\n",
+      stderr: "crank: the JavaScript engine has failed: the system has no more memory.\n",
     });
   });
 

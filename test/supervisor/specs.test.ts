@@ -91,7 +91,7 @@ describe("a run's spec", () => {
 
   test.each<[RunParams, string]>([
     [{}, "Command is missing"],
-    [{ command: ["a"], surge: 0 }, "surge of 0"],
+    [{ command: ["a"], surge: 0 }, "With -surge 0"],
     [{ command: ["a"], user: "nobody-here" }, "no user"],
     [{ command: ["a"], limits: { files: 1 } }, "no limit"],
     [{ command: ["a"], stopSignal: "NOPE" }, "Unknown signal NOPE"],

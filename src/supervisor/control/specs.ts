@@ -92,9 +92,7 @@ const overlap = (
   const { surge = base.surge, unavailable = base.unavailable } = params;
   if (!handOver) {
     if (surge === 0 && unavailable === 0)
-      throw new SpecError(
-        "With a surge of 0, unavailable has to be at least 1: otherwise no worker could ever be replaced",
-      );
+      throw new SpecError("With -surge 0, -unavailable must be at least 1: otherwise no worker could be replaced");
     return { handOver, surge, unavailable };
   }
   if (params.surge !== undefined && params.surge > 0)

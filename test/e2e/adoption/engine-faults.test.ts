@@ -145,7 +145,7 @@ describe("a supervisor", () => {
       await web.answers(`v${pages}`, "once\n");
       expect(await web.settled(1)).toMatchObject([{ state: "ready", id: pages + 2, generation: pages + 2 }]);
     }
-    await crank.wrote("stderr", `${CANNOT_GO_ON}the system gives it no more memory.\n`);
+    await crank.wrote("stderr", `${CANNOT_GO_ON}the system has no more memory.\n`);
   }, 120_000);
 
   test("that dies of one request each time loses that request, and serves all others", async () => {
@@ -168,7 +168,7 @@ describe("a supervisor", () => {
     expect(JSON.parse(client.heard)).toMatchObject({ error: { message: expect.any(String) } });
     expect(answers).toEqual(["one"]);
     await crank.wrote("stderr", "Three supervisors crashed on the same message");
-    expect(crank.stderr().split(`${CANNOT_GO_ON}the system gives it no more memory.`)).toHaveLength(4);
+    expect(crank.stderr().split(`${CANNOT_GO_ON}the system has no more memory.`)).toHaveLength(4);
     expect(await web.ctl("ps", "-json")).toMatchObject({ status: 0, stderr: "" });
     expect(supervisorOf(crank)).toBeGreaterThan(0);
   }, 60_000);

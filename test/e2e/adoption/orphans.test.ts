@@ -104,7 +104,7 @@ describe("the process that has the address is named, with what to do", () => {
     writeFileSync(service.path("web.conf"), "{}\n");
     const said = await fails();
     expect(said).toContain(`workers (pid ${pid}) without a journal`);
-    expect(said).toContain(`end them (kill ${pid})`);
+    expect(said).toContain(`stop them (kill ${pid})`);
     expect(isAlive(pid)).toBe(true);
   });
 

@@ -214,7 +214,7 @@ describe("a crank", () => {
     const next = service.bench.start([...WEAK, ...command]);
     await next.wrote("stderr", "Adopted 1 of the 1 worker");
     await next.wrote("stderr", "the address is bound again beside them (reuseport)");
-    await next.wrote("stderr", "cannot be had back");
+    await next.wrote("stderr", "cannot be recovered");
     await service.deploy("--", ...RESPONDER, "v2");
     await waitFor("the end of the old one", () => !isAlive(pid));
     await service.answers("v2");

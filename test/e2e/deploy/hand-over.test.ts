@@ -153,8 +153,8 @@ describe("a number", () => {
     await waitFor("four answers", () => heard().length >= 4);
     expect(heard().map((line) => line.trimEnd())).toEqual([
       "heard FDREFUSED=it is not open FDNUMBER=777",
-      "heard FDREFUSED=it is no number FDNUMBER=-1",
-      "heard FDREFUSED=it is no number FDNUMBER=",
+      "heard FDREFUSED=it is not a number FDNUMBER=-1",
+      "heard FDREFUSED=it is not a number FDNUMBER=",
       "heard FDSTORED=1 FDNUMBER=0",
     ]);
     await crank.wrote("stdout", "given stored\n");

@@ -205,7 +205,7 @@ describe("when what was deployed is gone", () => {
     const before = await service.pids();
     const refused = await service.ctl("rollback", "-wait");
     expect(refused.status).toBe(1);
-    expect(refused.stderr).toContain(`the directory ${release("1")}, in which it ran, is gone`);
+    expect(refused.stderr).toContain(`its directory ${release("1")} was removed`);
     expect(await service.pids()).toEqual(before);
     await answers("2");
   });

@@ -202,10 +202,10 @@ describe("what is wrong", () => {
     expect((await web.status()).stored).toMatchObject({ count: 7, names: ["stored", "", "fine one", "left"] });
     await crank.wrote("stderr", "Rolled out generation 1");
     const log = crank.stderr();
-    expect(log.match(/which is no name/g)).toHaveLength(4);
+    expect(log.match(/which is not a valid name/g)).toHaveLength(4);
     expect(log).toContain('named a descriptor "a:b"');
     expect(log).not.toContain("\x1b");
-    expect(log.match(/FDSTOREREMOVE=1 without a usable FDNAME/g)).toHaveLength(2);
+    expect(log.match(/FDSTOREREMOVE=1 without a valid FDNAME/g)).toHaveLength(2);
     expect(log.match(/FDSTORE=1 without a descriptor/g)).toHaveLength(2);
   });
 

@@ -76,7 +76,7 @@ withEachBuild("worker output: sinks", (stage) => {
     await eventually(() => stage().stderr() !== "");
     await flush(harness);
     expect(stage().stderr()).toMatch(
-      /^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d WARNING: cannot write to standard output: No space left on device; lines are lost until it works again\n$/,
+      /^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d WARNING: cannot write to standard output: No space left on device; lines are lost until this succeeds again\n$/,
     );
     await stage().end(harness);
   });

@@ -89,7 +89,7 @@ test("a state that is cut off anywhere, or of another version, ends the next kee
   ];
   for (const bytes of damaged) {
     const { status, stderr } = await resume(bytes);
-    expect(stderr).toContain("start crank again to adopt its workers");
+    expect(stderr).toContain("start crank again to adopt the workers");
     expect(status).toBe(1);
   }
 });
