@@ -38,7 +38,7 @@ test.each<[SupervisorEvent, string]>([
     "Process 9 of user 7 sent READY=1 for worker 2, to which it does not belong; ignored (3 more like it were not reported)",
   ],
   [
-    { kind: "adoptionLoss", worker: 1, pid: 4, loss: "its output cannot be had back", reason: "no such process" },
+    { kind: "adoptionLoss", worker: 1, pid: 4, loss: "its output cannot be recovered", reason: "no such process" },
     "Worker 1 (pid 4): its output cannot be recovered: no such process",
   ],
   [

@@ -92,8 +92,8 @@ describe("a run's spec", () => {
   test.each<[RunParams, string]>([
     [{}, "Command is missing"],
     [{ command: ["a"], surge: 0 }, "With -surge 0"],
-    [{ command: ["a"], user: "nobody-here" }, "no user"],
-    [{ command: ["a"], limits: { files: 1 } }, "no limit"],
+    [{ command: ["a"], user: "nobody-here" }, "No such user"],
+    [{ command: ["a"], limits: { files: 1 } }, "No such limit"],
     [{ command: ["a"], stopSignal: "NOPE" }, "Unknown signal NOPE"],
     [{ command: ["a"], stopSteps: [{ signal: "TERM", after: 5 }] }, "first stop step"],
     [
