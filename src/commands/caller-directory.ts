@@ -4,10 +4,10 @@ import { HostError } from "../host/errors.ts";
 import type { FileStatus } from "../host/files.ts";
 import { UsageError } from "./flags.ts";
 
-/** By the links on the way, where the shell says so (PWD): `current` stays `current`, and not the release that it leads to just now. */
+/** With its links, if the shell passes them on (PWD): `current` stays `current` and is not replaced by the release that it leads to. */
 export const callerDirectory = (): string => {
   const directory = ownDirectory();
-  // The runtime replaces what is not UTF-8, and a directory of that name is not there.
+  // The runtime replaces bytes that are not UTF-8, and no directory has the resulting name.
   if (directory.includes(REPLACED) && statusOf(directory) === null) throw new UsageError(NOT_UTF8);
   return directory;
 };
@@ -29,7 +29,7 @@ const ownDirectory = (): string => {
   }
 };
 
-/** As POSIX wants it of PWD. */
+/** As POSIX requires of PWD. */
 const isPlain = (path: string): boolean => path.startsWith("/") && !/\/\.{1,2}(\/|$)/.test(path);
 
 const isSameDirectory = (one: string, other: string): boolean => {
@@ -37,7 +37,7 @@ const isSameDirectory = (one: string, other: string): boolean => {
   return status !== null && status.identity === host.files.status(other).identity;
 };
 
-/** Null: there is nothing of that name. */
+/** Null: no such file. */
 const statusOf = (path: string): FileStatus | null => {
   try {
     return host.files.status(path);

@@ -2,11 +2,11 @@
 import { repeats } from "../spec/read.ts";
 import type { Flag, FlagTable } from "./flags.ts";
 
-/** `usage`: the forms of the command line. `about`: paragraphs before the flags; `after`: behind them. */
+/** `usage`: the forms of the command line. `about`: paragraphs before the flags; `after`: after them. */
 export type HelpPage = {
   readonly usage: readonly string[];
   readonly about: readonly string[];
-  /** Words and what they mean, under a heading: the commands of a program. */
+  /** Words with their descriptions under a heading: the commands of a program. */
   readonly list?: { readonly heading: string; readonly rows: readonly (readonly [string, string])[] };
   readonly flags: FlagTable;
   readonly after?: readonly string[];

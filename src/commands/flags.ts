@@ -1,5 +1,5 @@
-// Go-style flags read by a table: one dash or two, `-f v` or `-f=v`, until the first free word or `--`. The same
-// table makes the help text (flag-help.ts) and is held against the manual pages by a test.
+// Go-style flags read by a table: one dash or two, `-f v` or `-f=v`, until the first argument that is not a flag or `--`. The same
+// table generates the help text (flag-help.ts), and a test compares it with the manual pages.
 import type { Kind } from "../spec/kinds.ts";
 import { readChoice, readSeconds, readWhole, ValueError } from "../spec/numbers.ts";
 import { readValue as readSetting, repeats } from "../spec/read.ts";
@@ -17,7 +17,7 @@ type Argument = { /** What -help calls the value, `SEC`. */ readonly argument: s
 /**
  * A flag by the value that it takes. `switch`: none (`-f=false` turns it off). `texts`: may repeat, all are kept;
  * any other kind may repeat too, and the last one counts. `whole`: an integer. `seconds`: with fractions or a unit (`5m`), read as ms.
- * `min` (default 0) and `max` bound the number as it is written; a null `min` lets it be negative. `setting`: by a row of
+ * `min` (default 0) and `max` limit the number as written; a null `min` permits negative numbers. `setting`: by a row of
  * src/spec/fields.ts; all entries of a map are kept.
  */
 export type Flag = FlagBase &
@@ -49,7 +49,7 @@ export type ParsedFlags<T extends FlagTable> = {
   readonly flags: FlagValues<T>;
   /** The arguments that are not flags; with `-help` all that were not read. */
   readonly operands: readonly string[];
-  /** -h or -help was given: nothing after it was looked at. */
+  /** -h or -help was given: the arguments after it were not parsed. */
   readonly help: boolean;
 };
 
@@ -59,10 +59,10 @@ export class UsageError extends Error {
   readonly code = "usage";
 }
 
-/** Where flags may stand: until the first free word (Go's way), or among the free words too. */
+/** Where flags may stand: until the first operand (as in Go), or also between operands. */
 export type Placement = "first" | "anywhere";
 
-/** Reads `args` by `table`, what is missing from `env`. Throws UsageError, with one sentence that names the flag. */
+/** Parses `args` with `table`, and takes missing flags from `env`. Throws UsageError, which names the flag. */
 export const parseFlags = <T extends FlagTable>(
   table: T,
   args: readonly string[],
@@ -175,7 +175,7 @@ const unknown = (name: string, names: readonly string[]): string => {
   return `no such flag ${/^[\w.-]+$/.test(name) ? `-${name}` : JSON.stringify(`-${name}`)}${hint}`;
 };
 
-/** The name that `typed` was probably meant to be: one that it begins, or that is at most two edits away; null for none. */
+/** The name that was probably meant: one that begins with `typed`, or is at most two edits away; null for none. */
 export const nearest = (typed: string, names: readonly string[]): string | null => {
   const begun = names.filter((name) => typed.length > 1 && name.startsWith(typed));
   if (begun.length === 1) return begun[0] ?? null;

@@ -1,9 +1,9 @@
 // Standard output and standard error: everything is written before a command ends, however slow the reader, and a
-// reader that has gone is no error.
+// reader that has closed its end is not an error.
 import { host } from "#host";
 import { HostError } from "../host/errors.ts";
 
-/** Output could not be written: a full disk, say. `code` is the system's. */
+/** Output could not be written, for example on a full disk. `code` is the system's. */
 export class OutputError extends Error {
   override readonly name = "OutputError";
   readonly code: string;

@@ -1,11 +1,11 @@
-// The frame of every command: its arguments, its exit status, or one sentence for a fault of its own. No failure prints a stack
+// The frame of every command: its arguments, its exit status, or one sentence for an internal fault. No failure prints a stack
 // trace.
 import { host } from "#host";
 import { brokenArgument } from "../supervisor/startup/arguments.ts";
 import { Output, OutputError } from "./output.ts";
 import { escapeControls } from "./terminal.ts";
 
-/** What a program does with its arguments and its environment; gives its exit status. */
+/** A program: gets its arguments and its environment, and returns its exit status. */
 export type Work = (
   args: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
@@ -18,7 +18,7 @@ const WRONG_USAGE = 2;
 
 const leaving = new Set<() => void>();
 
-/** Calls `act` when the program ends, wherever that is decided. Returns what takes that back. */
+/** Calls `act` when the program ends for any reason. Returns a function that cancels that. */
 export const atEnd = (act: () => void): (() => void) => {
   leaving.add(act);
   return () => void leaving.delete(act);
@@ -42,7 +42,7 @@ export const runProgram = async (name: string, work: Work): Promise<never> => {
   const { processes } = host;
   const environment = processes.environment();
   const fail = (error: unknown): never => {
-    // A full screen is given back first: what is written on it is gone then.
+    // A full screen is left first, because its content disappears.
     leave();
     say(`${name}: ${escapeControls(sentence(error))}\n`);
     if (environment.CRANK_DEBUG !== undefined && error instanceof Error) say(`${error.stack}\n`);
@@ -64,7 +64,7 @@ const say = (text: string): void => {
   try {
     new Output(2).write(text);
   } catch {
-    // There is nowhere else to say it.
+    // There is no other place to report it.
   }
 };
 
@@ -75,7 +75,7 @@ const isDirectoryGone = (error: unknown): boolean =>
   error.code === "ENOENT" &&
   /cwd/.test(`${error.message} ${"syscall" in error ? error.syscall : ""}`);
 
-/** The environment is at fault, not the program. */
+/** The cause is the environment, not the program. */
 const isOfSystem = (error: unknown): boolean => isDirectoryGone(error) || error instanceof OutputError;
 
 const sentence = (error: unknown): string => {

@@ -120,7 +120,7 @@ export const runningText = (services: readonly Service[], directories: readonly 
   return names.length === 0 ? `No crank runs with files in ${where}.` : `Running here: ${names.join(", ")}${more}.`;
 };
 
-/** UTF-8 sorts as its code points do, and UTF-16 does not. */
+/** UTF-8 sorts like its code points; UTF-16 does not. */
 const byCodePoint = (one: string, other: string): number => {
   const [a, b] = [[...one], [...other]];
   const at = a.findIndex((character, index) => character !== b[index]);

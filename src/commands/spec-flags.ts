@@ -22,7 +22,7 @@ export const SPEC_FLAGS = Object.fromEntries(
 type DefaultFlag = { [F in SpecFlag]: Table[F] extends { readonly ofCrank: string } ? F : never }[SpecFlag];
 
 /** A flag of crank for each field whose value at first deploys it sets. */
-// The rows with `ofCrank` are those that the type picks.
+// The type selects the rows with `ofCrank`.
 export const DEFAULT_FLAGS = Object.fromEntries(
   SPEC_ROWS.filter(([, field]) => field.ofCrank !== undefined).map(([flag, field]) => [
     flag,
@@ -37,6 +37,6 @@ export const givenDefaults = (flags: { readonly [F in DefaultFlag]?: unknown }):
     const value = ofCrank === undefined ? undefined : flags[flag as DefaultFlag];
     return key === undefined || value === undefined || (sparse === true && value === false) ? [] : [[key, value]];
   });
-  // Every value was read by its row, for whose key it is.
+  // Every value was parsed by the row of its key.
   return Object.fromEntries(given) as Partial<SpecDefaults>;
 };

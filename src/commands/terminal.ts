@@ -1,4 +1,4 @@
-// What makes text from elsewhere (a worker, a path, an answer) safe and readable to show: escapes, quotes, tables, spans.
+// Makes text from other sources (a worker, a path, an answer) safe and readable: escapes, quotes, tables, spans.
 import { host } from "#host";
 import { UNSAFE } from "../control/printable.ts";
 
@@ -18,7 +18,7 @@ export const escapeLines = (text: string): string =>
 /** In double quotes, as Go's %q has it. */
 export const quoted = (text: string): string => `"${escapeControls(text.replace(/["\\]/g, "\\$&"))}"`;
 
-/** JSON on one line, which any reader of JSON takes and no terminal acts upon. */
+/** JSON on one line, valid for every reader of JSON and harmless on a terminal. */
 export const safeJson = (value: unknown): string =>
   JSON.stringify(value).replace(UNSAFE, (character) => `\\u${hex(character, 4)}`);
 

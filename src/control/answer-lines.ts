@@ -1,7 +1,7 @@
 // Lines from the other end of a control connection, of bounded length.
 import { LIMITS } from "../keeper/protocol.ts";
 
-/** The keeper holds no more for a connection, so no line of a crank is longer. */
+/** The keeper's limit for a connection, so no line of a crank is longer. */
 export const MOST_LINE_BYTES = LIMITS.connectionOutputBytes;
 const NEWLINE = "\n";
 
@@ -10,7 +10,7 @@ export class AnswerLines {
   readonly #decoder = new TextDecoder();
   #text = "";
 
-  /** The lines that are whole with these bytes, without their newlines; null: one is longer than any line may be. */
+  /** The lines that these bytes complete, without their newlines; null: a line is too long. */
   take(bytes: Uint8Array): readonly string[] | null {
     const lines = (this.#text + this.#decoder.decode(bytes, { stream: true })).split(NEWLINE);
     this.#text = lines.pop() ?? "";

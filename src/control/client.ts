@@ -18,7 +18,7 @@ export type Notification = {
   [N in keyof Notifications]: { readonly method: N; readonly params: Notifications[N] };
 }[keyof Notifications];
 
-/** No connection could be made. `message` says to what, and why. */
+/** No connection could be opened. `message` names the address and the reason. */
 export class ConnectError extends Error {
   override readonly name = "ConnectError";
   readonly code: string;
@@ -34,7 +34,7 @@ export class ConnectionLostError extends Error {
   readonly code: string = "lost";
 }
 
-/** The connection was given up: an answer that was due at once did not come, or the peer is not a crank. */
+/** The connection was closed by the client: an answer that was due at once did not arrive, or the peer is not a crank. */
 export class NoAnswerError extends ConnectionLostError {
   override readonly name = "NoAnswerError";
   override readonly code = "noAnswer";
@@ -101,7 +101,7 @@ export const connect = async (
 /** A supervisor that answers nothing for 10 s is restarted, and the next one answers. */
 const ANSWER_MS = 15_000;
 
-/** The keeper holds no more for a connection, so no line of a crank is longer. */
+/** The keeper's limit for a connection, so no line of a crank is longer. */
 const MAX_LINE_BYTES = LIMITS.connectionOutputBytes;
 /** Limit for received bytes while an answer is due at once: the answer, and all events that are kept. */
 const MAX_WAITING_BYTES = 8 * MAX_LINE_BYTES;
@@ -135,7 +135,7 @@ class Connection implements Client {
   #waiting = new Map<number, Waiting>();
   #partial: Uint8Array[] = [];
   #partialBytes = 0;
-  /** Since the first answer that is due at once was waited for. */
+  /** Since the client began to wait for the first answer that is due at once. */
   #waitingBytes = 0;
   #lost: Error | null = null;
   #resolveEnd: () => void = () => {};
@@ -214,7 +214,7 @@ class Connection implements Client {
       from = end + 1;
     }
     if (from === bytes.length) return;
-    // The bytes are ours only during this call.
+    // The bytes are valid only during this call.
     this.#partial.push(bytes.slice(from));
     this.#partialBytes += bytes.length - from;
     if (this.#partialBytes > MAX_LINE_BYTES) this.#refuse(`a line of more than ${MAX_LINE_BYTES} bytes came`);
@@ -231,7 +231,7 @@ class Connection implements Client {
   #line(bytes: Uint8Array): void {
     const line = parseServerLine(bytes);
     if (line.kind === "notification") {
-      // As with results: what crank calls `progress` has the shape of progress.
+      // As with results: a notification that crank calls `progress` has the shape of progress.
       this.#onNotification({ method: line.method, params: line.params } as Notification);
       return;
     }

@@ -1,5 +1,5 @@
 // A deploy that outlives its connection: `run`, `reload` and `rollback` carry a client's own id, so that a client that
-// lost its connection can send it again and gets the answer of its rollout.
+// lost its connection can send the request again and gets the answer of its rollout.
 import { host } from "#host";
 import { hexOf } from "../host/bytes.ts";
 import { type Client, ConnectError, ConnectionLostError, NoAnswerError } from "./client.ts";
@@ -15,7 +15,7 @@ const PATIENCE: Patience = { giveUpAfterMs: 5000, pauseMs: 100 };
 
 /**
  * Begins a rollout and waits for its answer, over as many connections as necessary; `connect` opens each.
- * Throws CallError, ConnectError if crank was never there, ConnectionLostError if it did not come back.
+ * Throws CallError, ConnectError if crank was never reachable, ConnectionLostError if it did not become reachable again.
  */
 export const callDeploy = async <M extends DeployMethod>(
   connect: () => Promise<Client>,

@@ -1,15 +1,15 @@
 // Bounded JSON from others: each level and each list costs many times the byte that it is sent in, and deep nesting overflows
 // the stack of recursive code.
 
-/** How deep lists and objects may nest, whatever the text is. Far deeper than anything of ours. */
+/** How deep lists and objects may nest. Crank's own values are far from this limit. */
 export const MOST_DEPTH = 32;
 
-/** How many lists and objects a text may have: no request of ours has more than its stop steps make. */
+/** How many lists and objects a text may have: a request has at most one for each stop step, and a few more. */
 export const REQUEST_LISTS = 256;
 /** The longest answer is the status of 1000 workers; no file is longer. */
 export const ANSWER_LISTS = 1_000_000;
 
-/** What a text says; undefined if it is no JSON. `null` as a text is a value too. Throws JsonTooDeepError. */
+/** The value of a text; undefined if it is not JSON. The text `null` is a value too. Throws JsonTooDeepError. */
 export const parseJson = (text: string, mostLists: number): unknown => {
   const opened = openedIn(text, Math.min(mostLists, BUILT_UNREAD));
   const isRead = opened > mostLists || opened > BUILT_UNREAD;
@@ -19,7 +19,7 @@ export const parseJson = (text: string, mostLists: number): unknown => {
   return value;
 };
 
-/** This many lists and objects are cheap, however they nest; only longer texts are checked before parsing. */
+/** This many lists and objects are cheap at any depth; only longer texts are checked before parsing. */
 const BUILT_UNREAD = 5000;
 
 const built = (text: string): unknown => {
@@ -38,7 +38,7 @@ const isDeeperThan = (value: unknown, levels: number): boolean => {
   return false;
 };
 
-/** The same, with a text that is too deep as one that is no JSON. */
+/** The same, but a text that nests too deep counts as not JSON. */
 export const parseFlatJson = (text: string, mostLists = REQUEST_LISTS): unknown => {
   try {
     return parseJson(text, mostLists);
@@ -51,7 +51,7 @@ export const parseFlatJson = (text: string, mostLists = REQUEST_LISTS): unknown 
 /** A text that is refused because it nests too deep or has too many lists and objects. */
 export class JsonTooDeepError extends Error {
   override readonly name = "JsonTooDeepError";
-  /** Completes "the line …", or whatever the text is. */
+  /** Completes a sentence that begins with "the line …" or another subject. */
   readonly reason: string;
 
   constructor(mostLists: number) {
@@ -61,7 +61,7 @@ export class JsonTooDeepError extends Error {
   }
 }
 
-/** Reads bracket by bracket, strings skipped; a text that is all brackets is given up at the limit. */
+/** Scans the brackets outside of strings, and stops at the limit. */
 const isTooDeep = (text: string, mostLists: number): boolean => {
   const token = /["[{\]}]/g;
   let depth = 0;
@@ -79,7 +79,7 @@ const isTooDeep = (text: string, mostLists: number): boolean => {
   return false;
 };
 
-/** The index behind the quote that ends the string that begins at `from`. */
+/** The index after the quote that ends the string that begins at `from`. */
 const endOfString = (text: string, from: number): number => {
   for (let at = text.indexOf('"', from); at >= 0; at = text.indexOf('"', at + 1)) {
     let escapes = at;
@@ -89,7 +89,7 @@ const endOfString = (text: string, from: number): number => {
   return text.length;
 };
 
-/** How many lists and objects a text has at most, by what the native search sees, strings included; it stops behind `enough`. */
+/** An upper bound for the number of lists and objects, by a native search that includes strings; it stops after `enough`. */
 const openedIn = (text: string, enough: number): number => {
   let seen = 0;
   for (const bracket of "[{") {

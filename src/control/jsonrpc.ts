@@ -1,5 +1,5 @@
-// JSON-RPC 2.0 on single lines: what a line from a client is, what a line from crank is, and how both are written.
-// What the parameters of a method may be is in schemas.ts.
+// JSON-RPC 2.0 on single lines: parses lines from clients and from crank, and writes both.
+// schemas.ts checks the parameters of the methods.
 import { ANSWER_LISTS, JsonTooDeepError, parseFlatJson, parseJson, REQUEST_LISTS } from "./json.ts";
 import { ERROR_CODES, type Method, type Methods, type RpcError } from "./messages.ts";
 
@@ -15,7 +15,7 @@ export type ClientLine =
   | { readonly kind: "foreign"; readonly text: string | null; readonly reply: string }
   | { readonly kind: "broken"; readonly reply: string };
 
-/** A line from crank. `other`: nothing that JSON-RPC knows. */
+/** A line from crank. `other`: not JSON-RPC. */
 export type ServerLine =
   | { readonly kind: "result"; readonly id: RpcId; readonly result: unknown }
   | { readonly kind: "error"; readonly id: RpcId; readonly error: RpcError }
@@ -24,7 +24,7 @@ export type ServerLine =
 
 const MAX_ID_LENGTH = 128;
 
-/** Says what a line from a client is. `line` is without its newline. Never throws. */
+/** Parses a line from a client, without its newline. Never throws. */
 export const parseClientLine = (line: Uint8Array): ClientLine => {
   const text = decode(line);
   if (text === null) return foreign(null, "the line is not valid UTF-8");
@@ -39,7 +39,7 @@ export const parseClientLine = (line: Uint8Array): ClientLine => {
   return request(value);
 };
 
-/** Says what a line from crank is. Never throws. */
+/** Parses a line from crank. Never throws. */
 export const parseServerLine = (line: Uint8Array): ServerLine => {
   const text = decode(line) ?? new TextDecoder().decode(line);
   const value = parseFlatJson(text, ANSWER_LISTS);
@@ -60,11 +60,11 @@ export const encodeRequest = <M extends Method>(id: RpcId, method: M, params: Me
 export const encodeResult = <M extends Method>(id: RpcId, result: Methods[M]["result"]): string =>
   `${JSON.stringify({ jsonrpc: "2.0", id, result })}\n`;
 
-/** An answer that is JSON already, `{"result":…}` or `{"error":…}`, as a line. */
+/** An answer that is already JSON, `{"result":…}` or `{"error":…}`, as a line. */
 export const encodeAnswer = (id: RpcId, answer: string): string =>
   `{"jsonrpc":"2.0","id":${JSON.stringify(id)},${answer.slice(1)}\n`;
 
-/** A refusal or failure as a line, newline included. `id` null: it belongs to no request that could be read. */
+/** A refusal or failure as a line, newline included. `id` null: the request could not be parsed. */
 export const encodeError = (id: RpcId, error: RpcError): string => `${JSON.stringify({ jsonrpc: "2.0", id, error })}\n`;
 
 const NO_REQUEST = "the line is not a JSON-RPC 2.0 request";

@@ -1,4 +1,4 @@
-// The control protocol: every method with its parameters, its result and what it streams. JSON-RPC 2.0, one message a line.
+// The control protocol: every method with its parameters, its result and what it streams. JSON-RPC 2.0, one message per line.
 // docs/reference/control-protocol.md is generated from these types and schemas.ts.
 import type { ServiceEvent } from "../core/model/effects.ts";
 import type { Failure } from "../core/model/worker.ts";
@@ -11,7 +11,7 @@ export type RunResult = {
   readonly accepted: boolean;
   /** The workers of the generation. */
   readonly pids: readonly number[];
-  /** The deploy stands, but something is wrong, for example the record cannot be written. */
+  /** The deploy is complete, but there is a problem, for example the record cannot be written. */
   readonly warning?: string;
 };
 
@@ -47,7 +47,7 @@ export type WorkerInfo = {
   /** As given. */
   readonly cwd: string;
   readonly command: readonly string[];
-  /** Where directory and program were when they were deployed, links followed. Missing from earlier versions. */
+  /** The resolved paths of the directory and the program at their deploy. Missing from earlier versions. */
   readonly resolved?: { readonly cwd: string; readonly file: string };
   /** ISO 8601. */
   readonly startedAt: string;
@@ -78,7 +78,7 @@ export type SocketInfo = {
   readonly limit: number | null;
   /** Connections that workers hold, when last measured; null if unknown. Missing from earlier versions. */
   readonly connections?: number | null;
-  /** Connections that the kernel dropped since the socket was made, mostly because the queue was full; null if unknown. Missing from earlier versions. */
+  /** Connections that the kernel dropped since the socket was opened, mostly because the queue was full; null if unknown. Missing from earlier versions. */
   readonly drops?: number | null;
   /** Why the socket cannot be reached by its path; missing if it can. */
   readonly problem?: string;
@@ -112,7 +112,7 @@ export type Status = {
   /** The keeper's pid. */
   readonly pid: number;
   readonly generation: number | null;
-  /** The wanted number of workers. */
+  /** The target number of workers. */
   readonly instances: number;
   readonly phase: "running" | "stopping";
   readonly startedAt: string;
@@ -155,7 +155,7 @@ export type HistoryEntry = {
   /** As given. */
   readonly cwd: string;
   readonly instances: number;
-  /** Where directory and program were when they were deployed, links followed. Missing from earlier versions. */
+  /** The resolved paths of the directory and the program at their deploy. Missing from earlier versions. */
   readonly resolved?: { readonly cwd: string; readonly file: string };
 };
 
@@ -194,7 +194,7 @@ export type Methods = {
   info: { params: Record<string, never>; result: Info };
   /** Deploys a spec. */
   run: { params: RunParams; result: RunResult };
-  /** Deploys the last good spec again, with links followed again. */
+  /** Deploys the last good spec again, with links resolved again. */
   reload: { params: WaitParams; result: RunResult };
   /** Deploys an earlier good spec again. */
   rollback: {
@@ -225,7 +225,7 @@ export type Methods = {
     params: Selector & {
       /** With or without SIG. Default: TERM. */
       readonly signal?: string;
-      /** true: answer when the signalled workers are gone. */
+      /** true: answer when the signalled workers have exited. */
       readonly wait?: boolean;
     };
     result: { readonly pids: readonly number[] };
@@ -235,7 +235,7 @@ export type Methods = {
     params: {
       /** Begin with this event. Default: no past events. */
       readonly from?: number;
-      /** true: go on with new events. */
+      /** true: continue with new events. */
       readonly follow?: boolean;
     };
     result: { readonly first: number; readonly next: number };
@@ -243,7 +243,7 @@ export type Methods = {
   /** Streams `log` notifications after the result. */
   logs: {
     params: {
-      /** true: go on with new lines. */
+      /** true: continue with new lines. */
       readonly follow?: boolean;
       /** How many past lines. Default: 10. */
       readonly lines?: number;
@@ -265,7 +265,7 @@ export type Methods = {
   /** Stops all workers, then ends crank. */
   shutdown: {
     params: {
-      /** true: answer when all workers are gone. */
+      /** true: answer when all workers have exited. */
       readonly wait?: boolean;
     };
     result: { readonly workers: number };
@@ -302,7 +302,7 @@ export const ERROR_CODES = {
   parse: -32700,
   /** The line is not a JSON-RPC 2.0 request. */
   invalidRequest: -32600,
-  /** There is no such method. */
+  /** No such method. */
   methodNotFound: -32601,
   /** A parameter is missing, unknown or out of range; `message` names it. */
   invalidParams: -32602,

@@ -7,7 +7,7 @@ import type { SpecParams } from "../spec/fields.ts";
  */
 export type RunParams = RunRequest & SpecParams;
 
-/** What is not a field of the spec, or, as the command, not a setting. */
+/** Parameters that are not fields of the spec or, like the command, not settings. */
 export type RunRequest = {
   /** Chosen by the client. A client that lost its connection sends the same request again and gets the answer of the same rollout. */
   readonly clientId?: string;
@@ -19,6 +19,6 @@ export type RunRequest = {
   readonly pid?: number;
   /** true: answer when the rollout has ended, and send `progress` until then. false: answer when the rollout has begun. */
   readonly wait?: boolean;
-  /** Give up a rollout that is in flight. Without it, a second deploy is refused. */
+  /** Cancel a rollout that is in flight. Without it, a second deploy is refused. */
   readonly supersede?: boolean;
 };

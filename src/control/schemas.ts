@@ -14,7 +14,7 @@ export type CheckedCall = { readonly ok: true; readonly call: Call } | { readonl
 /** Checks the name of a method and its parameters; an error is one sentence that names the parameter. */
 export const checkCall = (method: string, params: unknown): CheckedCall => {
   if (!isMethod(method)) return refuse(ERROR_CODES.methodNotFound, `no such method ${quote(method)}`);
-  // Most requests are questions without parameters: they are answered without a first schema's 1 ms and 0.5 MB.
+  // Most requests have no parameters: they avoid the 1 ms and 0.5 MB of a first schema.
   if (isEmpty(params) && !NEEDS_SOMETHING.has(method)) return { ok: true, call: { method, params: {} } as Call };
   // An empty list would pass as an object, but parameters by position are not supported.
   if (Array.isArray(params)) return refuse(ERROR_CODES.invalidParams, `the parameters of ${method} must be an object`);

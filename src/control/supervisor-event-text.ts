@@ -6,11 +6,11 @@ import type { DescriptorsLost, SupervisorEvent } from "./supervisor-events.ts";
 
 type OfKind<K extends SupervisorEvent["kind"]> = Extract<SupervisorEvent, { kind: K }>;
 
-/** Whether an event of this kind is one of these, and none of the core's. */
+/** Whether an event of this kind is one of these, not one of the core. */
 export const isSupervisorEvent = (event: { readonly kind: string }): event is SupervisorEvent =>
   Object.hasOwn(SENTENCES, event.kind);
 
-/** One line for the log. What comes from elsewhere in it is as it came. */
+/** One line for the log. Text from other sources is not escaped. */
 export const describeSupervisorEvent = (event: SupervisorEvent): string => {
   // Narrowed by the key: the table has for each kind the function of that kind.
   const sentence = SENTENCES[event.kind] as (event: SupervisorEvent) => string;

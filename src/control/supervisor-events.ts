@@ -13,7 +13,7 @@ export type SupervisorEvent =
   /** The journal is on disk again, after it was in memory for `afterMs`. */
   | { readonly kind: "journalRestored"; readonly afterMs: number }
   | { readonly kind: "recordFailed"; readonly path: string | null; readonly reason: string }
-  /** The directory or program of a generation is gone: a worker is started from where the given path leads now. */
+  /** The directory or program of a generation was removed: a worker is started from the target of the given path. */
   | {
       readonly kind: "releaseGone";
       readonly generation: number;
@@ -62,7 +62,7 @@ export type SupervisorEvent =
       readonly pid: number | null;
       readonly sockets: SocketFinding;
     }
-  /** Crank may not see whether a worker holds these sockets. Reported once for a generation. */
+  /** Crank lacks the permission to see whether a worker holds these sockets. Reported once per generation. */
   | {
       readonly kind: "socketsUnseen";
       readonly worker: number;
@@ -81,7 +81,7 @@ export type SupervisorEvent =
       readonly listens: readonly string[];
       readonly waiting: number;
     }
-  /** `message`: the whole sentence. `by`: the signal that requested it; null for a request of a client. */
+  /** `message`: the complete sentence. `by`: the signal that requested it; null for a request of a client. */
   | { readonly kind: "upgradeRefused"; readonly by: string | null; readonly message: string }
   | { readonly kind: "upgradeStarted"; readonly upgrade: number; readonly from: string; readonly path: string }
   | {
@@ -92,7 +92,7 @@ export type SupervisorEvent =
       readonly keeper: boolean;
     }
   | { readonly kind: "upgradeFailed"; readonly upgrade: number; readonly message: string }
-  /** The service's socket was taken back from a worker of a killed crank. */
+  /** The service's socket was taken from a worker of a killed crank. */
   | {
       readonly kind: "socketTaken";
       readonly address: string;
@@ -107,7 +107,7 @@ export type SupervisorEvent =
       readonly pid: number | null;
       readonly reason: string;
     }
-  /** The worker is adopted, but something of it is lost. */
+  /** The worker is adopted, but a part of it is lost. */
   | {
       readonly kind: "adoptionLoss";
       readonly worker: number;
@@ -123,7 +123,7 @@ export type SupervisorEvent =
       readonly of: number;
       readonly afterMs: number;
     }
-  /** Crank exits and leaves its workers to the next one. */
+  /** Crank exits and leaves its workers running for the next one. */
   | { readonly kind: "workersLeft"; readonly count: number }
   /** Processes that a worker left were killed; the first of them are named. `worker` 0: of earlier workers. */
   | {
@@ -181,7 +181,7 @@ export type SupervisorEvent =
   | DescriptorsLost;
 
 export type DescriptorsLost =
-  /** More descriptors came at once than could be taken. */
+  /** More descriptors arrived at once than crank can take. */
   | {
       readonly kind: "descriptorsLost";
       readonly cause: "overflow";

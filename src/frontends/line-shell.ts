@@ -1,4 +1,4 @@
-// The shell of the control programs: a prompt, lines that are edited on a terminal, and what each of them is answered.
+// The shell of the control programs: a prompt, lines that are edited on a terminal, and their answers.
 import { host } from "#host";
 import type { Output } from "../commands/output.ts";
 import type { Completer } from "./line-editor/completion.ts";
@@ -31,7 +31,7 @@ export const completerOf =
     return [[...commands, ...LEAVING].filter((name) => name.startsWith(line)), line];
   };
 
-/** The signals that a word begins, with or without SIG as it has them. */
+/** The signals that begin with a word, with or without SIG like the word. */
 const signalsFor = (word: string, signals: readonly string[]): string[] => {
   const begun = word.toUpperCase();
   const names = begun.startsWith("SIG") ? signals : signals.map((name) => name.slice(3));
@@ -46,7 +46,7 @@ export const runShell = async (shell: Shell, out: Output, ask: Ask): Promise<voi
   if (shell.greeting !== "") out.write(shell.greeting);
   const lines = openLines(out, completerOf(shell));
   try {
-    // ^C ends it while a line is answered too; the answer is not waited for then.
+    // ^C also ends it while a line is answered; then the answer is not waited for.
     await Promise.race([takeLines(lines, ask), lines.interrupted]);
   } finally {
     lines.close();

@@ -1,9 +1,9 @@
 // GNU-style options read by a table: `-n 3`, `-n3`, `-n` in a cluster, `--number 3`, `--number=3`, and `--` to end them.
-// crank's own flags are Go's (commands/flags.ts); these are for the programs whose users type the other kind.
+// crank's own flags are Go-style (commands/flags.ts); these are for the front ends with GNU-style options.
 import { flagLines } from "../commands/flag-help.ts";
 import { type Placement, UsageError } from "../commands/flags.ts";
 
-/** One option. `argument`: what the help calls its value; without one it takes none. `repeats`: may be given more than once. */
+/** One option. `argument`: the name of its value in the help; without one it has no value. `repeats`: may be given more than once. */
 export type Option = {
   readonly short?: string;
   readonly argument?: string;
@@ -14,10 +14,10 @@ export type Option = {
 /** Options by their long names, without dashes, in the order of the help. */
 export type OptionTable = Readonly<Record<string, Option>>;
 
-/** What was given, by long name: the values, in order; an option without a value has "". */
+/** The given options by long name: their values, in order; an option without a value has "". */
 export type Given<T extends OptionTable> = { readonly [K in keyof T]?: readonly [string, ...string[]] };
 
-/** What it means that an option which does not repeat is given again: it is wrong (Rust's getopts), or the last one counts (Ruby's OptionParser). */
+/** A second use of an option that does not repeat: an error (Rust's getopts), or the last one is used (Ruby's OptionParser). */
 export type Again = "wrong" | "last";
 
 /** Reads `args` by `table`. Throws UsageError. */
@@ -94,7 +94,7 @@ const store = ({ given, again }: Store, option: Option, name: string, shown: str
 /** The column in which the help of an option begins. */
 const COLUMN = 30;
 
-/** The options, one a line, wrapped to 80 columns. */
+/** The options, one per line, wrapped to 80 columns. */
 export const optionHelp = (table: OptionTable): string =>
   Object.entries(table)
     .map(([name, option]) => {

@@ -1,10 +1,10 @@
-// What crank answers on the descriptor NOTIFY_FD to a worker that has named a descriptor's number.
+// Crank's answers on the descriptor NOTIFY_FD to a worker that has sent the number of a descriptor.
 import { read } from "node:fs";
 
-/** Crank's answer for a number: null if it has the descriptor now, else why not. */
+/** Crank's answer for a number: null if it has copied the descriptor, otherwise the reason. */
 export type Answer = { readonly refused: string | null };
 
-/** A read waits 5 s at most; after this many of them crank is gone. */
+/** A read waits at most 5 s; after this many without an answer, crank is assumed dead. */
 const MOST_SILENCES = 2;
 const ROOM = 4096;
 const NO_ANSWER: Answer = { refused: "crank does not answer" };

@@ -1,14 +1,14 @@
-// In which order and at which pace clients are asked to leave: evenly over a time, including clients that come meanwhile.
+// The order and the pace in which clients are asked to leave: evenly over a time, including clients that connect meanwhile.
 import type { Client, Manners } from "./clients.ts";
 
 /** Clients are asked at most this often, several at once if need be: ms. */
 const STEP_MS = 10;
 
-/** Asks clients to go until it is ended; `count` is how many there have been. */
+/** Asks clients to leave until it is ended; `count` is the number of clients so far. */
 export class Asking {
   readonly #waiting: Client[] = [];
   readonly #manners: Manners;
-  /** When the last one is to be asked, as performance.now() tells it. */
+  /** When the last client is asked, in the time of performance.now(). */
   readonly #end: number;
   #lastStep: number;
   #timer: ReturnType<typeof setTimeout> | undefined;

@@ -18,7 +18,7 @@ export type StopHandler = (stop: Stop) => unknown;
 const handlers: StopHandler[] = [];
 let signalledAt: number | null = null;
 
-/** When the stop signal came, as performance.now() tells it; null if none has. */
+/** When the stop signal came, in the time of performance.now(); null before. */
 export const stopSignalledAt = (): number | null => signalledAt;
 
 /**

@@ -32,7 +32,7 @@ export class WatchedServer {
       const { close } = (this.door instanceof Server ? Server : HttpServer).prototype;
       close.call(this.door, () => resolve());
       // Deno (2.9) ends a connection after its next answer if the server says that it does not listen, and tells the
-      // client nothing of it. Here the drain decides when a connection ends.
+      // client nothing about it. Here the drain decides when a connection ends.
       if (process.versions.deno !== undefined)
         Object.defineProperty(this.door, "listening", { value: true, configurable: true });
     });

@@ -1,4 +1,4 @@
-// WebSocket clients: those of `ws`, or of anything else that has a list of things with a `close`.
+// WebSocket clients: those of `ws`, or any list of objects with a `close`.
 import type { Server } from "node:net";
 import type { Client, Manners } from "./clients.ts";
 
@@ -41,9 +41,9 @@ class WebSocketClient implements Client {
 
 /** All clients of some WebSocket servers, including those that come meanwhile. */
 export class WebSocketClients {
-  /** Those that are to be asked from the start on. */
+  /** The clients that are asked at the start. */
   readonly first: Client[] = [];
-  /** Those that are there. */
+  /** The current clients. */
   readonly clients = new Set<Client>();
   onClient: (client: Client) => void = () => {};
   #onEmpty: () => void = () => {};
@@ -55,7 +55,7 @@ export class WebSocketClients {
     }
   }
 
-  /** Resolves when no client is left. Those that cannot tell when they end are not waited for: their server does that. */
+  /** Resolves when no client is left. Clients that do not report their end are not waited for: their server does that. */
   gone(): Promise<void> {
     return new Promise((resolve) => {
       this.#onEmpty = resolve;

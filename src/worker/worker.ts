@@ -1,4 +1,4 @@
-// What `crank/worker` is: the parts of this folder that an application uses.
+// The public interface of `crank/worker`: the parts of this folder for applications.
 export { type Drained, type DrainOptions, drain } from "./drain.ts";
 export type { PassedSocket } from "./environment.ts";
 export { type HandedOver, type HandOverOptions, handOver, takeOver } from "./hand-over.ts";

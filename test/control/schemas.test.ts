@@ -141,7 +141,7 @@ describe("checkCall", () => {
         "env must have at most 1000 names",
       ],
       [{ limits: { nofile: -1 } }, "limits must be an object of whole numbers from 0, and null for no limit"],
-      [{ limits: { "NO FILE": 1 } }, 'limits has "NO FILE", which is no limit\'s name'],
+      [{ limits: { "NO FILE": 1 } }, 'limits has "NO FILE", which is not the name of a limit'],
     ];
     for (const [params, sentence] of wrong) expect(problem("run", params)).toBe(sentence);
     expect(problem("logs", { lines: 10_001 })).toBe("lines must be a whole number from 0 to 10000");

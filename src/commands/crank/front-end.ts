@@ -1,4 +1,4 @@
-// crank as a front end of the supervisor: its command line, its signals, and how its log reads.
+// crank as a front end of the supervisor: its command line, its signals, and its log format.
 
 import { printable } from "../../control/printable.ts";
 import { describeServiceEvent } from "../../core/describe.ts";

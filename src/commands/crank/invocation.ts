@@ -123,7 +123,7 @@ const bindFrom = (uri: string, index: number, cwd: string): Bind => {
   const { address, options, name } = parseUri(uri);
   return {
     uri,
-    // What is passed to crank has a name already.
+    // A passed socket already has a name.
     name: name ?? (address.kind === "passed" ? "" : `socket${index}`),
     address: locate(`-bind ${uri}`, address, cwd),
     options,

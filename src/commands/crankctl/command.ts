@@ -10,26 +10,26 @@ type Definition<T extends FlagTable> = {
   readonly name: string;
   /** For the list of commands: a few words. */
   readonly summary: string;
-  /** The command line behind the name, `[flags] N`. */
+  /** The command line after the name, `[flags] N`. */
   readonly usage: string;
   readonly about: readonly string[];
   readonly flags: T;
   /** `first` if the arguments are a command line of their own. */
   readonly placement: Placement;
-  /** It finds the services itself: none must be named, and it ignores `session.address`. */
+  /** It finds the services itself: no service needs to be named, and `session.address` is ignored. */
   readonly findsServices?: true;
   /** Checks flags and arguments. Throws UsageError. */
   readonly prepare: (flags: FlagValues<T>, operands: readonly string[], common: Common) => Action;
 };
 
-/** What every command is given besides its own flags. */
+/** The input of every command besides its own flags. */
 type Common = { readonly flags: CommonFlags; readonly environment: Environment };
 
 export type Prepared =
   | { readonly flags: CommonFlags; readonly action: Action; readonly findsServices: boolean }
   | { readonly help: string };
 
-/** A command, whatever its flags are. */
+/** A command with any flags. */
 export type Command = {
   readonly name: string;
   readonly summary: string;
@@ -38,7 +38,7 @@ export type Command = {
   readonly prepare: (args: readonly string[], environment: Environment) => Prepared;
 };
 
-/** Makes a command from its definition: reads its flags, and shows them for -help. */
+/** Creates a command from its definition: parses its flags, and shows them for -help. */
 export const command = <const T extends FlagTable>(definition: Definition<T>): Command => {
   const { name, summary } = definition;
   const flags = { ...definition.flags, ...COMMON_FLAGS };
@@ -46,7 +46,7 @@ export const command = <const T extends FlagTable>(definition: Definition<T>): C
     const parsed = parseFlags<FlagTable>(flags, args, environment, definition.placement);
     if (parsed.help)
       return { help: helpText({ usage: [`crankctl ${name} ${definition.usage}`], about: definition.about, flags }) };
-    // Both were read by a table that holds theirs.
+    // Both were parsed with a table that has their flags.
     const own = parsed.flags as FlagValues<T>;
     const common = parsed.flags as CommonFlags;
     const action = definition.prepare(own, parsed.operands, { flags: common, environment });

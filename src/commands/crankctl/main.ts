@@ -52,7 +52,7 @@ export type Plan =
       readonly kind: "act";
       readonly flags: CommonFlags;
       readonly action: Action;
-      /** It finds the services itself: it needs none to be named. */
+      /** It finds the services itself: no service needs to be named. */
       readonly findsServices: boolean;
     }
   | { readonly kind: "say"; readonly text: string };
@@ -136,7 +136,7 @@ const failure = (error: unknown): { message: string; status: number } | null => 
   return error instanceof OutputError ? { message: error.message, status: EXIT.failed } : null;
 };
 
-/** An answer that does not follow the protocol is not from a crank. */
+/** An answer that violates the protocol is not from a crank. */
 const strangeAnswer = (error: unknown): { message: string; status: number } | null =>
   error instanceof TypeError || error instanceof RangeError
     ? {

@@ -38,7 +38,7 @@ export const COMMON_FLAGS = {
 } as const satisfies FlagTable;
 export type CommonFlags = FlagValues<typeof COMMON_FLAGS>;
 
-/** Where the flags say that the crank is. Throws UsageError. */
+/** The address of the crank that the flags select. Throws UsageError. */
 export const controlAddress = async (flags: CommonFlags, environment: Environment): Promise<ControlAddress> => {
   if (flags.ctl !== undefined) return addressOf(flags.ctl, environment);
   const directories = directoriesOf(flags, environment);
@@ -99,7 +99,7 @@ export class Session {
     return client;
   }
 
-  /** Whether the socket that was connected to is neither root's nor the caller's own. */
+  /** Whether the connected socket belongs neither to root nor to the caller. */
   get isStrangers(): boolean {
     return this.#isStrangers;
   }
@@ -114,7 +114,7 @@ export class Session {
     }
   }
 
-  /** Prints a result: as JSON with -json, else as the text of `describe`. */
+  /** Prints a result: as JSON with -json, otherwise as the text of `describe`. */
   print<T>(result: T, describe: (result: T) => string): void {
     this.out.write(this.json ? `${safeJson(result)}\n` : escapeLines(describe(result)));
   }

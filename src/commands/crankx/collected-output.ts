@@ -4,7 +4,7 @@ import { Output } from "../output.ts";
 
 type Piece = { readonly to: Output; readonly text: string };
 
-/** What one service said on both outputs, in its order. */
+/** The output of one service on both streams, in order. */
 export class Collection {
   #pieces: Piece[] = [];
 
@@ -12,7 +12,7 @@ export class Collection {
     this.#pieces.push(piece);
   }
 
-  /** Writes all of it where it belongs. */
+  /** Writes all of it to the right stream. */
   flush(): void {
     for (const { to, text } of this.#pieces) to.write(text);
     this.#pieces = [];

@@ -47,7 +47,7 @@ const perform = async (
     out.write(helpPage());
     return help ? EXIT.done : EXIT.failed;
   }
-  // The service is for us to say, whatever the environment names.
+  // crankx selects the service, not the environment.
   const plan = planFor(rest, { ...environment, CRANK_CTL: undefined, CRANK_NAME: undefined, CRANK_PREFIX: undefined });
   if (plan.kind === "say") {
     out.write(plan.text);

@@ -60,7 +60,7 @@ const collected = async (service: Service, walk: Walk, board: Board | null): Pro
   return status;
 };
 
-// With -json standard output is for documents only.
+// With -json, standard output contains documents only.
 const heading = ({ name }: Service, plan: Walk["plan"], out: Output, err: Output): void => {
   (plan.flags.json === true ? err : out).write(`For ${escapeControls(name)}\n`);
 };
@@ -98,5 +98,5 @@ class Board {
   }
 }
 
-/** So that the line is one line on any terminal. */
+/** Keeps the text on one line on any terminal. */
 const MAX_BOARD_LENGTH = 79;

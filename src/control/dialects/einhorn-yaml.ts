@@ -1,5 +1,5 @@
 // YAML as Ruby's Psych reads it, for einhorn's answers and its `state`: mappings, lists and scalars, and Ruby's symbols, sets
-// and times, each as Psych writes it. Reading is the library's business (einhorn.ts), but for what this writes itself.
+// and times, each as Psych writes it. yaml-reader.ts reads other documents than those that this module writes.
 
 /** A Ruby symbol, without its colon. */
 export class RubySymbol {
@@ -37,7 +37,7 @@ export type YamlValue =
   | YamlMapping;
 export type YamlMapping = { readonly [key: string]: YamlValue };
 
-/** A whole document, from `---` on. Keys are written as they are: a symbol's begins with a colon. */
+/** A whole document, beginning with `---`. Keys are written unchanged: that of a symbol begins with a colon. */
 export const yamlDocument = (value: YamlMapping): string => `---\n${mapping(value, 0)}`;
 
 const mapping = (value: YamlMapping, depth: number): string =>
@@ -45,7 +45,7 @@ const mapping = (value: YamlMapping, depth: number): string =>
     .map(([key, item]) => `${indent(depth)}${/^\d+$/.test(key) ? key : keyText(key)}:${node(item, depth)}`)
     .join("");
 
-/** What stands behind a key or a dash, its newline included. */
+/** The text after a key or a dash, including its newline. */
 const node = (value: YamlValue, depth: number): string => {
   if (value instanceof RubySet) return setNode(value, depth);
   if (Array.isArray(value)) return listNode(value, depth);
@@ -90,7 +90,7 @@ const scalar = (value: YamlValue): string => {
 
 const keyText = (key: string): string => (/^:[a-z_]+$/.test(key) ? key : text(key));
 
-/** Words that mean something else without quotes, to readers of YAML 1.1. */
+/** Words that have another meaning without quotes in YAML 1.1. */
 const WORDS = /^(y|n|yes|no|on|off|true|false|null|nan|inf)$/i;
 const PLAIN = /^[A-Za-z](?:[\w .,!()/@+=-]*[\w.!()/])?$/;
 // Not printable in YAML, though JSON writes them as they are.
@@ -107,7 +107,7 @@ const text = (value: string): string => {
 };
 
 /**
- * Reads a document of the plainest kind: a mapping of texts, numbers, truths and lists of texts, each on lines of its own, as
+ * Reads a document of the simplest kind: a mapping of texts, numbers, booleans and lists of texts, each on separate lines, as
  * `yamlDocument` writes it. Undefined for any other, which needs a full YAML reader.
  */
 export const readPlainDocument = (document: string): Readonly<Record<string, unknown>> | undefined => {
@@ -132,7 +132,7 @@ export const readPlainDocument = (document: string): Readonly<Record<string, unk
   return list?.length === 0 ? undefined : Object.fromEntries(fields);
 };
 
-/** A text, a number or a truth as `scalar` writes it; undefined for anything else. */
+/** A text, a number or a boolean as `scalar` writes it; undefined for any other value. */
 const readScalar = (written: string): string | number | boolean | undefined => {
   if (isPlain(written)) return written;
   if (written === "true" || written === "false") return written === "true";

@@ -1,15 +1,15 @@
 // einhorn's line protocol: a message is a YAML document on one line, with `%` written as %25 and a newline as %0A. JSON is
-// YAML, so a plain JSON line is a message too. How requests and answers look; the front end
+// YAML, so a plain JSON line is a message too. This module has the form of requests and answers; the front end
 // carries them out.
 import { LIMITS } from "../../keeper/protocol.ts";
 import { parseFlatJson } from "../json.ts";
 import { readPlainDocument, yamlDocument } from "./einhorn-yaml.ts";
 import { readYaml } from "./yaml-reader.ts";
 
-/** The version of the original that this protocol is of. */
+/** The version of the original whose protocol this is. */
 export const EINHORN_VERSION = "1.1.1";
 
-/** A request. `args` null: it had none. `id`: goes back with every answer; undefined: the answer is bare. */
+/** A request. `args` null: it had none. `id`: returned with every answer; undefined: the answer has no id. */
 export type EinhornRequest = {
   readonly command: string;
   readonly args: readonly string[] | null;
@@ -41,12 +41,12 @@ export const EINHORN_COMMANDS = {
   "worker:ping": "a worker reports that it is alive",
 } as const;
 
-/** In UTF-16 units. No client sends as much; parsing more would delay crank's other clients. */
+/** In UTF-16 units. No client needs more; parsing more would delay crank's other clients. */
 const LONGEST_REQUEST = 64 * 1024;
-/** As long as a line may be that a server of this protocol gives. */
+/** The maximum length of a server's line. */
 const LONGEST_ANSWER = LIMITS.connectionOutputBytes;
 
-/** Reads a line; null if it is no mapping. */
+/** Reads a line; null if it is not a mapping. */
 export const parseEinhornLine = (line: string): EinhornRequest | null => {
   const text = unescapeLine(line);
   const value = parseFlatJson(text) ?? parseYaml(text, LONGEST_REQUEST);
@@ -77,7 +77,7 @@ const requestFrom = (value: object): EinhornRequest => {
 const textOf = (value: unknown): string =>
   typeof value === "string" ? value : typeof value === "number" || typeof value === "boolean" ? String(value) : "";
 
-/** An id that is to be remembered and sent back; one that is longer than any client's counts as none. */
+/** An id that is stored and sent back; an id that is too long is ignored. */
 const tokenOf = (value: unknown): string | number | null =>
   typeof value === "number" || (typeof value === "string" && value.length <= LONGEST_ID) ? value : null;
 const LONGEST_ID = 128;
@@ -98,14 +98,14 @@ const escapeDocument = (text: string): string => text.replaceAll("%", "%25").rep
 
 const unescapeLine = (line: string): string => line.replaceAll("%0A", "\n").replaceAll("%25", "%");
 
-/** What an answer says: its message, and whether more follow. */
+/** The content of an answer: its message, and whether more answers follow. */
 export type EinhornReply = {
   readonly message: string;
   readonly requestId: string | number | null;
   readonly wait: boolean;
 };
 
-/** Reads an answer; null if it is none. */
+/** Reads an answer; null if it is not an answer. */
 export const parseEinhornAnswer = (line: string): EinhornReply | null => {
   const text = unescapeLine(line);
   const value = parseFlatJson(text) ?? parseYaml(text, LONGEST_ANSWER);

@@ -1,14 +1,14 @@
-// einhyrningsins' line protocol: a request is a JSON object on a line, an answer a JSON string on a line. How requests and
+// einhyrningsins' line protocol: a request is a JSON object on a line, an answer a JSON string on a line. This module has the form of requests and
 // answers look; the front end carries them out.
 
 import { parseFlatJson } from "../json.ts";
 
-/** The version of the original that this protocol is of, as its `version` answers. */
+/** The version of the original whose protocol this is, as in the answer to `version`. */
 export const EINHYRNINGSINS_VERSION = "0.2.0";
 
 type CommandName = "ehlo" | "help" | "version" | "status" | "inc" | "dec" | "upgrade" | "die" | "nothing";
 
-/** What a line asks for. `mistaken`: nothing that can be done, and the answer to it. `nothing`: an empty line, which gets none. */
+/** A parsed line. `mistaken`: an invalid request, with its answer. `nothing`: an empty line, which gets no answer. */
 export type Request =
   | { [K in CommandName]: { readonly kind: K } }[CommandName]
   | { readonly kind: "signal"; readonly signal: string }
@@ -42,7 +42,7 @@ export const SIGNALS = [
   "SIGCONT",
 ] as const;
 
-/** The answer to `ehlo`, byte for byte: its line ends the other way round. */
+/** The answer to `ehlo`, byte for byte: its line ends with `\n\r`. */
 export const EHLO_ANSWER = '"Hi there!"\n\r';
 
 /** A sentence as an answer, newline included. */
@@ -52,7 +52,7 @@ export const encodeAnswer = (sentence: string): string => `${JSON.stringify(sent
 export const encodeRequest = (command: string, args: readonly string[]): string =>
   `${JSON.stringify({ command, args })}\n`;
 
-/** What an answer says: the string that the line is, or the line itself if it is something else. */
+/** The content of an answer: the line as a JSON string, or the line itself if it is not one. */
 export const decodeAnswer = (line: string): string => {
   const value = parseFlatJson(line);
   return typeof value === "string" ? value : line;
@@ -112,4 +112,4 @@ const memberOf = (value: unknown, name: string): unknown =>
       (value as Readonly<Record<string, unknown>>)[name]
     : undefined;
 
-/** undefined for what is no JSON. */
+/** undefined if it is not JSON. */

@@ -7,7 +7,7 @@ export const isEscaped = (text: string, at: number, from: number): boolean => {
   return (at - escapes) % 2 === 1;
 };
 
-/** Whether a line of a quoted scalar is not indented deeper than what it is in; the quote ends the last one. */
+/** Whether a line of a quoted scalar is not indented deeper than its parent; the quote ends the last line. */
 export const isShallow = (raw: string, above: number): boolean =>
   above >= 0 &&
   `${raw}"`
@@ -19,7 +19,7 @@ export const isShallow = (raw: string, above: number): boolean =>
 export const foldQuoted = (raw: string, isDouble: boolean): string => {
   if (!raw.includes("\n")) return raw;
   const rows = raw.split("\n");
-  // Joined at the end: a text that grows is copied whenever its end is looked at.
+  // Joined at the end: reading the end of a growing string copies it.
   const folded: string[] = [];
   let before = "";
   let empty = 0;
@@ -45,7 +45,7 @@ const trimmed = (row: string, atStart: boolean, atEnd: boolean, hasEscapes: bool
   let to = row.length;
   while (atStart && from < to && (row[from] === " " || row[from] === "\t")) from += 1;
   while (atEnd && to > from && (row[to - 1] === " " || row[to - 1] === "\t")) to -= 1;
-  // A blank that is escaped stays.
+  // An escaped blank is kept.
   if (hasEscapes && to < row.length && atEnd && isContinued(row.slice(0, to))) to += 1;
   return row.slice(from, to);
 };
@@ -63,7 +63,7 @@ export const chomped = (rows: readonly string[], folds: boolean, chomp: string):
   return last === 0 ? tail : `${text}\n${tail}`;
 };
 
-/** Lines that are indented further, and the newlines around them, stay as they are (YAML 1.2, section 8.1.3). */
+/** Lines that are indented further, and the newlines around them, are kept (YAML 1.2, section 8.1.3). */
 const foldBlock = (rows: readonly string[]): string => {
   let folded = "";
   let empty = 0;

@@ -2,7 +2,7 @@
 
 import { resolveScalar, unescapeDouble, YamlFault } from "./yaml-scalars.ts";
 
-/** A line, or what of it stands behind a dash. `from` and `to` are places in the text. */
+/** A line, or the part of it after a dash. `from` and `to` are positions in the text. */
 export type Line = { readonly indent: number; readonly from: number; readonly to: number };
 
 export const linesOf = (text: string): Line[] => {
@@ -14,18 +14,18 @@ export const linesOf = (text: string): Line[] => {
     while (from < end && text[from] === " ") from += 1;
     let to = end;
     while (to > from && (text[to - 1] === " " || text[to - 1] === "\t")) to -= 1;
-    // The end of the last line is no line of its own.
+    // The end of the last line does not begin another line.
     if (newline >= 0 || end > start) lines.push({ indent: from - start, from, to });
     start = end + 1;
   }
   return lines;
 };
 
-/** What may begin a plain scalar (YAML 1.2, rule 123). */
+/** The characters that may begin a plain scalar (YAML 1.2, rule 123). */
 export const isPlainStart = (text: string): boolean =>
   text !== "" && !/^(?:[,[\]{}#&*!|>'"%@`\t]|[-?:](?:\s|$))/.test(text);
 
-/** Whether a line that is not indented begins or ends a document, whatever stands behind that. */
+/** Whether a line that is not indented begins or ends a document. */
 export const isMarker = (text: string): boolean => /^(?:---|\.\.\.)(?:\s|$)/.test(text);
 
 /** A line of a plain scalar, without the comment that ends it. */
@@ -33,13 +33,13 @@ export const plainText = (text: string): { readonly text: string; readonly ended
   const comment = text.indexOf(" #");
   const said = comment < 0 ? text : text.slice(0, comment);
   if (said.includes("\t") || /:(?:\s|$)/.test(said)) throw new YamlFault();
-  // Other blanks than these are text (YAML 1.2, section 5.5).
+  // Other blanks are text (YAML 1.2, section 5.5).
   let to = said.length;
   while (to > 0 && said[to - 1] === " ") to -= 1;
   return { text: said.slice(0, to), ended: comment >= 0 };
 };
 
-/** The runs of spaces are taken whole, or a line of spaces would be looked at again for each of them. */
+/** Runs of spaces are matched whole; otherwise a line of spaces would be scanned again for each space. */
 const PLAIN_KEY =
   /^[^\s,[\]{}#&*!|>'"%@`?:-](?:[^\s:#]|:(?=\S)|(?<=\S)#|(?=( +))\1(?=[^\s:#]))*(?= *:(?: |$))|^[-?:](?=\S)(?:[^\s:#]|:(?=\S)|(?<=\S)#|(?=( +))\2(?=[^\s:#]))+(?= *:(?: |$))/;
 const QUOTED_KEY = /^(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')(?= *:(?: |$))/;
@@ -49,7 +49,7 @@ export const isMappingLine = (text: string): boolean => {
   return PLAIN_KEY.test(head) || QUOTED_KEY.test(head);
 };
 
-/** A key on one line has at most 1024 characters (YAML 1.2, section 7.4.2): what stands behind them is not looked at. */
+/** A key on one line has at most 1024 characters (YAML 1.2, section 7.4.2): later characters are not searched. */
 const headOf = (text: string): string => (text.length <= LONGEST_KEY ? text : `${text.slice(0, LONGEST_KEY)}-`);
 const LONGEST_KEY = 1026;
 

@@ -1,6 +1,6 @@
 // YAML as far as einhorn's messages use it, read in one pass: a document of mappings, lists and scalars in every style, with
-// anchors for scalars. Time and memory grow with the text's length and no faster, whatever it says: depth and nodes are
-// bounded, and nothing is read twice. What is rarer (tags, complex keys, directives, further documents) is refused.
+// anchors for scalars. Time and memory are linear in the text's length: depth and nodes are
+// bounded, and nothing is read twice. Rarer syntax (tags, complex keys, directives, further documents) is refused.
 import { MOST_DEPTH } from "../json.ts";
 import { chomped, foldQuoted, isEscaped, isShallow } from "./yaml-folding.ts";
 import { isMappingLine, isMarker, isPlainStart, keyOf, keyText, type Line, linesOf, plainText } from "./yaml-lines.ts";
@@ -8,7 +8,7 @@ import { resolveScalar, unescapeDouble, YamlFault } from "./yaml-scalars.ts";
 
 const MOST_NODES = 10_000;
 
-/** What a document says, in the core schema of YAML 1.2; undefined: it is none, or one that is not read here. */
+/** The value of a document, in the core schema of YAML 1.2; undefined: it is invalid, or uses unsupported syntax. */
 export const readYaml = (text: string): unknown => {
   try {
     return new Reader(text).document();
@@ -18,7 +18,7 @@ export const readYaml = (text: string): unknown => {
   }
 };
 
-/** What no text of YAML has (YAML 1.2, section 5.1). */
+/** Characters that are not allowed in YAML (YAML 1.2, section 5.1). */
 const UNPRINTABLE =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
   /[\u0000-\u0008\u000b-\u001f\u007f\u0080-\u0084\u0086-\u009f\ufeff\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
@@ -26,7 +26,7 @@ const UNPRINTABLE =
 class Reader {
   readonly #text: string;
   #lines: Line[] = [];
-  /** The line that is next. */
+  /** The next line. */
   #next = 0;
   #nodes = 0;
   readonly #anchors = new Map<string, unknown>();
@@ -135,7 +135,7 @@ class Reader {
     return Object.fromEntries(fields);
   }
 
-  /** What stands on the lines below a key or a dash that has nothing beside it. */
+  /** The node on the lines below a key or a dash whose own line has no value. */
   #below(indent: number, depth: number): unknown {
     this.#skipEmpty();
     const next = this.#line();
@@ -163,7 +163,7 @@ class Reader {
 
   #anchored(line: Line, from: number, above: number, depth: number): unknown {
     const [whole = "", name = ""] = /^&([^\s,[\]{}]+) +/.exec(this.#text.slice(from, line.to)) ?? [];
-    // `&a: b` may be an anchor "a:" or a key "a": the library warns of it.
+    // `&a: b` may be an anchor "a:" or a key "a": the library warns about it.
     if (name === "" || name.endsWith(":") || /^[&*]/.test(this.#text.slice(from + whole.length, line.to)))
       throw new YamlFault();
     if (from + whole.length >= line.to || this.#text[from + whole.length] === "#") throw new YamlFault();
@@ -181,7 +181,7 @@ class Reader {
     return this.#anchors.get(name);
   }
 
-  /** Goes on behind the line in which a quoted or flow node has ended at `at`; nothing may follow it there. */
+  /** Continues after the line in which a quoted or flow node has ended at `at`; nothing may follow it in that line. */
   #leave(at: number): void {
     let line = this.#line();
     while (line && line.to < at) {
@@ -266,7 +266,7 @@ class Reader {
     return chomped(rows, style === ">", chomp);
   }
 
-  /** A line's end with the blanks that stand there. */
+  /** The end of a line with the blanks before it. */
   #endOf({ to }: Line): number {
     const end = this.#text.indexOf("\n", to);
     return end < 0 ? this.#text.length : end;
@@ -330,7 +330,7 @@ class Reader {
   }
 }
 
-/** Blanks, and newlines with what lines below are indented by. */
+/** Blanks, and newlines with the indentation after them. */
 const BLANKS = /(?: |\n +)*/y;
-/** Ends before what has a meaning in flow style, and before blanks. */
+/** Ends before characters with a meaning in flow style, and before blanks. */
 const FLOW_PLAIN = /[^\s,[\]{}:#]+(?:(?: +|:(?=[^\s,[\]{}])|#)?[^\s,[\]{}:#]+)*/y;

@@ -1,9 +1,9 @@
-// YAML's scalars: what a plain one means in the core schema (YAML 1.2, section 10.3), and the escapes of double quotes.
+// YAML's scalars: the value of a plain one in the core schema (YAML 1.2, section 10.3), and the escapes of double quotes.
 
-/** The text is no YAML that is read here. */
+/** The text is invalid, or uses unsupported syntax. */
 export class YamlFault extends Error {}
 
-/** What a plain scalar means. */
+/** The value of a plain scalar. */
 export const resolveScalar = (text: string): string | number | boolean | null => {
   if (/^(?:|~|null|Null|NULL)$/.test(text)) return null;
   if (/^(?:true|True|TRUE)$/.test(text)) return true;

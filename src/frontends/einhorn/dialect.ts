@@ -25,7 +25,7 @@ import { reload, subscribe, upgrade } from "./upgrade.ts";
 
 const MOST_WORKERS = 1000;
 
-/** Every line that is no JSON-RPC is meant for it: what it cannot read it says so itself. */
+/** Takes every line that is not JSON-RPC, and answers invalid ones itself. */
 export const einhornDialect: Dialect = {
   take: (store, line) => {
     const request = line.text === null ? null : parseEinhornLine(line.text);
@@ -48,7 +48,7 @@ export const einhornDialect: Dialect = {
 const write = (store: Store, { event }: ForeignLine, bytes: string, close: 0 | 1): void =>
   store.batch.command({ kind: "write", connection: event.connection, bytes, close });
 
-/** Workers get no answer; their connection ends. null: not a command of a worker. */
+/** Workers get no answer; their connection is closed. null: not a command of a worker. */
 const takeWorkerMessage = (
   store: Store,
   line: ForeignLine,
@@ -95,7 +95,7 @@ const answer = (
 
 type Command = (store: Store, line: ForeignLine, request: EinhornRequest) => void;
 
-/** A command that is done with the sentence that it is answered by. */
+/** A command that is complete when it is answered. */
 const saying =
   (sentence: (store: Store, request: EinhornRequest, now: number) => string): Command =>
   (store, line, request) =>
@@ -137,7 +137,7 @@ const setWorkers = (store: Store, { args }: EinhornRequest, now: number): string
   return setNumber(store, number, now);
 };
 
-/** The names of the signals, or the complaint about one that does not exist. */
+/** The names of the signals, or an error about an unknown one. */
 const signalsFrom = (args: readonly string[]): readonly string[] | string => {
   const signals: string[] = [];
   for (const arg of args) {
@@ -173,7 +173,7 @@ const setVerbosity = (store: Store, level: number): string => {
 
 const verbosityOf = ({ settings }: Store): number => VERBOSITIES.indexOf(settings?.verbosity ?? "normal");
 
-/** Takes a mapping of what can be changed while the master runs; nothing of it if there is anything else in it. */
+/** Applies a mapping of settings that can be changed at run time; nothing is applied if it has an unknown key. */
 const configure = (store: Store, { args }: EinhornRequest, now: number): string => {
   const value = parseYaml((args ?? []).join(" "));
   if (typeof value !== "object" || value === null || Array.isArray(value))

@@ -1,4 +1,4 @@
-// einhorn as a front end of the supervisor: its signals, and how its log reads.
+// einhorn as a front end of the supervisor: its signals, and its log format.
 import { host } from "#host";
 import { printable } from "../../control/printable.ts";
 import { describeServiceEvent } from "../../core/describe.ts";
@@ -61,10 +61,10 @@ const begun = (store: Store): void => {
   else renice(store, master);
 };
 
-/** Its own arguments first: the value is a command, perhaps with options. */
+/** Our arguments are appended: the value is a command that may have options. */
 const reniceCommand = (command: string, level: number, pid: number): string => `${command} ${level} -p ${pid}`;
 
-/** Where no command does it, the level is set as the worker starts. */
+/** Without a command, the level is set when the worker starts. */
 const reniceWorker = (store: Store, pid: number): void => {
   const { worker = null, command = null } = store.settings?.extras?.nice ?? {};
   if (worker !== null && command !== null) runHelperCommand(store, reniceCommand(command, worker, pid));

@@ -19,7 +19,7 @@ import { shellWords } from "./shell-words.ts";
 const MOST_WORKERS = 1000;
 const LINGER_MS = 10_000;
 const MOST_SECONDS = 1_000_000;
-/** More than there can be workers: without --max-upgrade-additional nothing but the pace bounds an upgrade. */
+/** More than the maximum number of workers: without --max-upgrade-additional only the pace limits an upgrade. */
 const NO_SURGE_LIMIT = 2 * MOST_WORKERS;
 
 type Options = Given<typeof EINHORN_OPTIONS>;
@@ -176,7 +176,7 @@ const processors = (platform: Platform): number => {
   return Math.max(1, platform.kernelText("/proc/cpuinfo")?.match(/^processor\s*:/gm)?.length ?? 0);
 };
 
-/** Where PATH leads to; what is not there stays as it is, and says so when it is started. */
+/** The path as found in PATH; a program that is not found stays unchanged, and fails when it is started. */
 const onPath = (program: string, { environment, cwd, platform }: Surroundings): string => {
   if (program.includes("/")) return program;
   for (const directory of (environment.PATH ?? "/usr/local/bin:/usr/bin:/bin").split(":")) {
@@ -226,12 +226,12 @@ const defaultsFrom = (given: Options): SpecDefaults => {
 const specFrom = (defaults: SpecDefaults, command: readonly string[]): Spec => ({
   ...emptySpec(defaults),
   command,
-  // Where the master is: what it is started through at an upgrade may go elsewhere.
+  // The master's own directory: the wrapper of an upgrade may change to another one.
   cwd: "",
 });
 
 const NON_BLOCKING = ["n", "o_nonblock"];
-/** `r`: SO_REUSEADDR before the bind, which every stream socket of ours has. */
+/** `r`: SO_REUSEADDR before the bind, which crank always sets on stream sockets. */
 const KNOWN = [...NON_BLOCKING, "r", "so_reuseaddr", ""];
 
 const bindFrom = (text: string, index: number, backlog: number): Bind => {
@@ -244,7 +244,7 @@ const bindFrom = (text: string, index: number, backlog: number): Bind => {
   };
 };
 
-/** The flags of `-b` that mean nothing: as in the original they are ignored, but logged. */
+/** The unknown flags of `-b`: ignored as in the original, but logged. */
 export const unknownBindFlags = ({ uri }: Bind): readonly string[] =>
   uri
     .split(",")

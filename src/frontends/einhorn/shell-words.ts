@@ -1,7 +1,7 @@
 // Splits a command line into words with the quoting of sh(1), without any expansion.
 import { UsageError } from "../../commands/flags.ts";
 
-/** What stands in a command line: blanks, a quoted part, a character behind a backslash, or one that means itself. */
+/** The parts of a command line: blanks, a quoted part, a character after a backslash, or a plain character. */
 const PART = /\s+|'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)|([^\s'"\\])/gsy;
 
 /** The words of a command line. Throws UsageError, with `option` named, if a quote is not closed or there is no word. */

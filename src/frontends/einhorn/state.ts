@@ -1,4 +1,4 @@
-// The answer to `state`: the master's whole state as the original's clients read it, Ruby's symbols, sets and times included.
+// The answer to `state`: the master's whole state as the original's clients read it, with Ruby's symbols, sets and times.
 import { RubySet, RubySymbol, RubyTime, type YamlMapping, yamlDocument } from "../../control/dialects/einhorn-yaml.ts";
 import type { Worker } from "../../core/model/worker.ts";
 import { allWorkers } from "../../core/model/workers.ts";

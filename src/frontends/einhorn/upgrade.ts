@@ -13,11 +13,11 @@ import type { Store } from "../../supervisor/state/store.ts";
 import { requestUpgrade } from "../../supervisor/upgrade/upgrade.ts";
 import { einhornState, type Subscriber, saveDropped, saveSequels, saveSubscribers } from "./einhorn-state.ts";
 
-/** Replaces the master. `by`: the signal that asks for it. Returns the number of its upgrade, or a sentence that says why not. */
+/** Replaces the master. `by`: the signal that requested it. Returns the number of its upgrade, or a refusal. */
 export const reload = (store: Store, now: number, by: string | null = null): number | string =>
   requestUpgrade(store, { exec: null, by, now });
 
-/** Replaces the master, then all workers. The number of the master's upgrade, or a sentence that says why not. */
+/** Replaces the master, then all workers. Returns the number of the master's upgrade, or a refusal. */
 export const upgrade = (store: Store, order: RolloutOrder, now: number, by: string | null = null): number | string => {
   const asked = reload(store, now, by);
   if (typeof asked === "number") saveSequels(store, [...einhornState(store).sequels, { upgrade: asked, order }]);
@@ -31,7 +31,7 @@ export const upgradeBy =
     upgrade(store, order, now, name);
   };
 
-/** What the master is started through, with --reexec-as. */
+/** The wrapper of the master, with --reexec-as. */
 export const wrapper = (store: Store): Wrapper | null => {
   const { extras, first } = store.settings ?? {};
   if (!extras?.reexec) return null;
@@ -45,7 +45,7 @@ export const wrapper = (store: Store): Wrapper | null => {
   };
 };
 
-/** The master is another one, or has stayed: now, or never, it is the workers' turn. */
+/** The master was replaced, or was kept: now the workers are replaced, or the upgrade ends. */
 export const upgraded = (store: Store, outcome: UpgradeOutcome, now: number): void => {
   const { sequels, subscribers } = einhornState(store);
   const mine = sequels.filter((sequel) => sequel.upgrade === outcome.number);
@@ -71,7 +71,7 @@ export const upgraded = (store: Store, outcome: UpgradeOutcome, now: number): vo
   if (mine.length > 0) replaceWorkers(store, mine.some(({ order }) => order === "fleet") ? "fleet" : "oneByOne", now);
 };
 
-/** One that is under way already gives way to this one. */
+/** A rollout in flight is superseded. */
 const replaceWorkers = (store: Store, order: RolloutOrder, now: number): void => {
   const running = wantedGeneration(store.core);
   if (!running) return;
@@ -80,7 +80,7 @@ const replaceWorkers = (store: Store, order: RolloutOrder, now: number): void =>
   advance(store, { kind: "run", now, request: null, wallNow, spec, supersede: true, order, expectPid: null });
 };
 
-/** The workers to come do not see what --drop-env-var names. Through a wrapper, what it leaves is what they see. */
+/** Later workers do not get the variables of --drop-env-var. With a wrapper, they get the wrapper's environment. */
 const renewBase = (store: Store): void => {
   const { dropOnUpgrade = [], reexec = null } = store.settings?.extras ?? {};
   if (dropOnUpgrade.length === 0 || reexec !== null || einhornState(store).hasDropped) return;
@@ -88,11 +88,11 @@ const renewBase = (store: Store): void => {
   saveDropped(store);
 };
 
-/** This request hears of the upgrade until it is done. */
+/** This request gets the progress of the upgrade until it is done. */
 export const subscribe = (store: Store, subscriber: Subscriber): void =>
   saveSubscribers(store, [...einhornState(store).subscribers, subscriber]);
 
-/** Tells those who wait for an upgrade what has happened, and the last of it. */
+/** Reports the progress and the end of an upgrade to the requests that wait. */
 export const notifySubscribers = (store: Store, event: ServiceEvent): void => {
   const { subscribers } = einhornState(store);
   if (subscribers.length === 0) return;

@@ -1,11 +1,11 @@
-// A connection to an einhorn's control socket: requests with numbers, and for each one answer or several.
+// A connection to an einhorn's control socket: numbered requests, each with one or more answers.
 import { host } from "#host";
 import { AnswerLines, MOST_LINE_BYTES } from "../../control/answer-lines.ts";
 import { encodeMessage, parseEinhornAnswer } from "../../control/dialects/einhorn.ts";
 import type { Timer } from "../../host/clock.ts";
 import { type Channel, connectUnix } from "../../keeper/channel.ts";
 
-/** The connection ended before the last answer came, or what is at its other end is no einhorn. */
+/** The connection ended before the last answer came, or the peer is not an einhorn. */
 export class LostError extends Error {
   override readonly name = "LostError";
   readonly code = "lost";
@@ -21,7 +21,7 @@ type Waiting = {
 
 const ANSWER_MS = 15_000;
 
-/** Asks one thing at a time, and hears all answers to it. */
+/** Sends one request at a time, and reads all its answers. */
 export class Connection {
   #channel: Channel | null = null;
   #isLost = false;
@@ -65,7 +65,7 @@ export class Connection {
     for (const line of lines) this.#answer(line);
   }
 
-  /** What is at the other end is no einhorn. */
+  /** The peer is not an einhorn. */
   #refuse(what: string): void {
     this.#end(new LostError(`${what}; is this the control socket of an einhorn?`));
     this.#channel?.destroy();

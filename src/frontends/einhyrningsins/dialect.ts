@@ -1,4 +1,4 @@
-// What einhyrningsins' line protocol asks for, done and answered.
+// Carries out and answers the requests of einhyrningsins' line protocol.
 import {
   EHLO_ANSWER,
   EINHYRNINGSINS_VERSION,
@@ -18,7 +18,7 @@ import type { Dialect, Store } from "../../supervisor/state/store.ts";
 import { acknowledge } from "../../supervisor/workers/serving/acknowledgement.ts";
 import { statusText } from "./status.ts";
 
-/** Every line that is no JSON-RPC is meant for it: what it cannot read it says so itself. */
+/** Takes every line that is not JSON-RPC, and answers invalid ones itself. */
 export const einhyrningsinsDialect: Dialect = {
   take: (store, line) => {
     const request = parseRequest(line.text);
@@ -70,7 +70,7 @@ const sentenceFor = (
 
 const isShuttingDown = ({ core }: Store): boolean => core.service.phase.kind === "stopping";
 
-/** How many workers there should be. */
+/** The target number of workers. */
 const wantedNumber = ({ core }: Store): number => wantedGeneration(core)?.instances ?? 0;
 
 const scaleBy = (store: Store, now: number, by: number): { readonly from: number; readonly to: number } => {

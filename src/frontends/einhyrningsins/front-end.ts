@@ -1,4 +1,4 @@
-// einhyrningsins as a front end of the supervisor: its signals, and how its log reads.
+// einhyrningsins as a front end of the supervisor: its signals, and its log format.
 
 import { printable } from "../../control/printable.ts";
 import { describeServiceEvent } from "../../core/describe.ts";
@@ -10,7 +10,7 @@ import type { FrontEnd, Store } from "../../supervisor/state/store.ts";
 import { einhyrningsinsDialect } from "./dialect.ts";
 import { einhyrningsinsInvocation, TERMINATION } from "./invocation.ts";
 
-/** Ends the workers by SIGTERM instead of asking them first. Again it means nothing: timeout(1), for one, always sends two. */
+/** Stops the workers with SIGTERM and without SIGUSR2. A second signal is ignored: timeout(1), for example, always sends two. */
 const terminate = (store: Store, signal: ReceivedSignal): void => {
   const { phase } = store.core.service;
   const isUnderWay = phase.kind === "stopping" && phase.steps !== null;

@@ -19,26 +19,26 @@ const GRACE_MS = 3000;
 const MOST_WORKERS = 1000;
 const MOST_RETRIES = 1_000_000;
 const LINGER_MS = 10_000;
-/** More than there can be workers: in an upgrade every one of them gets its successor at once. */
+/** More than the maximum number of workers: in an upgrade, every worker gets its successor at once. */
 const NO_SURGE_LIMIT = 2 * MOST_WORKERS;
 const FAILED = 255;
 
 type Options = Given<typeof EINHYRNINGSINS_OPTIONS>;
 
-/** How a worker is ended that has to go at once. */
+/** The stop steps of a worker that must stop quickly. */
 export const TERMINATION: readonly StopStep[] = [
   { signal: "SIGTERM", afterMs: 0 },
   { signal: "SIGKILL", afterMs: GRACE_MS },
 ];
 
-/** How a worker is asked to go. */
+/** The stop steps of a graceful shutdown. */
 const SHUTDOWN: readonly StopStep[] = [
   { signal: "SIGUSR2", afterMs: 0 },
   { signal: "SIGTERM", afterMs: GRACE_MS },
   { signal: "SIGKILL", afterMs: 2 * GRACE_MS },
 ];
 
-/** Every worker has its own attempts; what a failed upgrade has brought up stays, and without workers there is no reason to. */
+/** Every worker has its own attempts; the healthy successors of a failed upgrade stay; without workers, the master exits. */
 export const POLICY: Policy = {
   ...CRANK_POLICY,
   failureStatus: 0,
@@ -48,7 +48,7 @@ export const POLICY: Policy = {
   whenEmpty: "end",
 };
 
-/** Reads einhyrningsins' command line (without the program's name). What is wrong with it goes to standard output, status 255. */
+/** Reads einhyrningsins' command line (without the program's name). Errors go to standard output, with status 255. */
 export const einhyrningsinsInvocation = (
   args: readonly string[],
   _environment: Readonly<Record<string, string | undefined>>,
@@ -154,7 +154,7 @@ const bindFrom = (text: string, index: number, given: Options): Bind => {
     uri: `-b ${text}`,
     name: `socket${index}`,
     address: addressFrom(text, location, given),
-    // `r`, SO_REUSEADDR before the bind, is what every stream socket of ours has.
+    // `r`: SO_REUSEADDR before the bind, which crank always sets on stream sockets.
     options: { ...DEFAULT_OPTIONS, nonBlocking: letters.includes("n") },
   };
 };

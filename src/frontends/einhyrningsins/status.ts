@@ -1,4 +1,4 @@
-// The answer to `status`, for people: a line on the whole and one for each worker.
+// The answer to `status`, for people: a line for the service and one for each worker.
 import { span } from "../../commands/terminal.ts";
 import { EINHYRNINGSINS_VERSION } from "../../control/dialects/einhyrningsins.ts";
 import type { Worker } from "../../core/model/worker.ts";

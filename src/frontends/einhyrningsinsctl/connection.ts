@@ -1,11 +1,11 @@
-// A connection to an einhyrningsins' control socket: a request is a line, and so is its answer.
+// A connection to an einhyrningsins' control socket: requests and answers are lines.
 import { host } from "#host";
 import { AnswerLines, MOST_LINE_BYTES } from "../../control/answer-lines.ts";
 import { decodeAnswer, encodeRequest } from "../../control/dialects/einhyrningsins.ts";
 import type { Timer } from "../../host/clock.ts";
 import { type Channel, connectUnix } from "../../keeper/channel.ts";
 
-/** The connection ended before the answer came, or what is at its other end is no einhyrningsins. */
+/** The connection ended before the answer came, or the peer is not an einhyrningsins. */
 export class LostError extends Error {
   override readonly name = "LostError";
   readonly code = "lost";
@@ -19,7 +19,7 @@ type Waiting = {
 
 const ANSWER_MS = 15_000;
 
-/** Sends lines, and gives each the answer that comes in its turn. */
+/** Sends lines, and resolves each with its answer, in order. */
 export class Connection {
   #channel: Channel | null = null;
   #isLost = false;
@@ -36,7 +36,7 @@ export class Connection {
     return connection;
   }
 
-  /** Sends a command and gives what it is answered. Throws LostError. */
+  /** Sends a command and returns the answer. Throws LostError. */
   ask(command: string, args: readonly string[]): Promise<string> {
     if (this.#isLost) return Promise.reject(lost());
     this.#channel?.write(new TextEncoder().encode(encodeRequest(command, args)));
@@ -57,12 +57,12 @@ export class Connection {
     for (const line of lines) {
       const waiting = this.#waiting.shift();
       waiting?.timer.cancel();
-      // The answer to `ehlo` ends with a carriage return behind its newline.
+      // The answer to `ehlo` ends with a carriage return after its newline.
       waiting?.resolve(decodeAnswer(line.replace(/^\r/, "")));
     }
   }
 
-  /** What is at the other end is no einhyrningsins. */
+  /** The peer is not an einhyrningsins. */
   #refuse(what: string): void {
     this.#end(new LostError(`${what}; is this the control socket of an einhyrningsins?`));
     this.#channel?.destroy();

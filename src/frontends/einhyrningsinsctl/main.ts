@@ -26,7 +26,7 @@ export const EINHYRNINGSINSCTL_OPTIONS = {
   version: { help: "show the version" },
 } as const satisfies OptionTable;
 
-/** einhyrningsinsctl as a program; gives its exit status. Everything is said on standard output. */
+/** einhyrningsinsctl as a program; returns its exit status. All output goes to standard output. */
 export const einhyrningsinsctl = async (args: readonly string[], out: Output): Promise<number> => {
   try {
     const { given, operands } = parseOptions(EINHYRNINGSINSCTL_OPTIONS, args, "anywhere");

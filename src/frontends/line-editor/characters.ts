@@ -1,15 +1,15 @@
-// What a text looks like on a terminal: user-perceived characters (UAX #29), the columns that each takes (UAX #11), and what
-// is shown for those that a terminal would act upon.
+// The appearance of a text on a terminal: user-perceived characters (UAX #29), the columns of each (UAX #11), and the
+// replacements for control characters.
 import { eastAsianWidth } from "get-east-asian-width";
 import { graphemeSegments } from "unicode-segmenter/grapheme";
 import { UNSAFE } from "../../control/printable.ts";
 
-/** One character as it is shown. `length` is how much of the text it stands for, in UTF-16 units. */
+/** One visible character. `length`: its length in the text, in UTF-16 units. */
 export type Cell = { readonly text: string; readonly width: number; readonly length: number };
 
-/** Combining marks, and what joins or separates invisibly. */
+/** Combining marks, and invisible joiners and separators. */
 const INVISIBLE = /^[\p{Mn}\p{Me}\u200b-\u200d\u2060-\u2064]/u;
-/** Shown as a picture, or a flag of two letters: two columns whatever the first character alone takes. */
+/** Emoji and flags: two columns, whatever the width of the first character alone. */
 const PICTURE = /\ufe0f|^[\u{1f1e6}-\u{1f1ff}]{2}/u;
 const ASCII = /^[ -~]+$/;
 
@@ -18,7 +18,7 @@ const widthOf = (character: string): number => {
   return INVISIBLE.test(character) ? 0 : eastAsianWidth(character.codePointAt(0) ?? 0);
 };
 
-/** `^C` for a control character, as terminals echo it, and `\u202e` for what else would move or reorder text. */
+/** `^C` for a control character, as terminals echo it, and `\u202e` for other characters that move or reorder text. */
 const shownUnsafe = (character: string): string => {
   const code = character.charCodeAt(0);
   if (code < 0x20 || code === 0x7f) return `^${String.fromCharCode(code ^ 0x40)}`;
@@ -37,19 +37,19 @@ export const cellsOf = (text: string): readonly Cell[] => {
   });
 };
 
-/** How far around a place is looked for the ends of a character. Longer ones are taken in parts. */
+/** How far from a position the boundaries of a character are searched. Longer characters are divided. */
 const REACH = 256;
 
-/** Where the character ends that begins at `at`. */
+/** The end of the character that begins at `at`. */
 export const nextBoundary = (text: string, at: number): number => {
   for (const { segment } of graphemeSegments(text.slice(at, at + REACH))) return at + segment.length;
   return text.length;
 };
 
-/** Where the character begins that ends at `at`. */
+/** The beginning of the character that ends at `at`. */
 export const previousBoundary = (text: string, at: number): number => {
   let start = Math.max(0, at - 1);
-  // Nothing is joined to what is before such a character.
+  // Such a character never joins the one before it.
   while (start > 0 && at - start < REACH && !isPlain(text.charCodeAt(start))) start--;
   let last = start;
   for (const { index } of graphemeSegments(text.slice(start, at))) last = start + index;

@@ -1,8 +1,8 @@
-// Completion of the word before the cursor, and the list of what it may become.
+// Completion of the word before the cursor, and the list of candidates.
 import { cellsOf } from "./characters.ts";
 import type { Line } from "./line.ts";
 
-/** The words that the last one of a text begins, and what of the text they stand for. */
+/** The candidates for the last word of a text, and the part of the text that they replace. */
 export type Completer = (text: string) => readonly [candidates: readonly string[], word: string];
 
 export type Completed = {
@@ -10,7 +10,7 @@ export type Completed = {
   readonly candidates: readonly string[];
 };
 
-/** The line with as much of the word as is certain, and a space behind it where it is the only one. */
+/** The line with the common beginning of all candidates, and a space after it if there is only one. */
 export const completed = (line: Line, complete: Completer): Completed => {
   const before = line.text.slice(0, line.cursor);
   const [candidates, word] = complete(before);

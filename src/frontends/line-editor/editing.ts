@@ -1,5 +1,5 @@
-// What a key does to the line, the history's place, the search and the text that was cut. Pure: press() gives the next state
-// and what there is to do outside of it.
+// The effect of a key on the line, the position in the history, the search and the cut text. Pure: press() returns the next state
+// and the effect outside of it.
 import { type Completer, completed } from "./completion.ts";
 import type { History } from "./history.ts";
 import type { Command, Key } from "./keys.ts";
@@ -14,12 +14,12 @@ export type Editing = {
   /** The new line, while an entry is edited. */
   readonly draft: string;
   readonly search: Search | null;
-  /** What was cut last. What is cut right after that joins it. */
+  /** The last cut text. A cut directly after a cut is appended. */
   readonly cut: string;
   readonly last: "cut" | "completion" | "other";
 };
 
-/** What is to be done outside. `accept`, `leave`, `suspend` and `quit` end the handling of keys for now. */
+/** The effect outside. `accept`, `leave`, `suspend` and `quit` pause the handling of keys. */
 export type Effect =
   | { readonly kind: "none" | "bell" | "leave" | "suspend" | "quit" | "clearScreen" }
   | { readonly kind: "accept"; readonly text: string }
@@ -29,7 +29,7 @@ export type Aids = { readonly history: History; readonly complete: Completer };
 
 type Step = { readonly editing: Editing; readonly effect: Effect };
 
-/** A new line, with what was cut before. */
+/** A new line that keeps the cut text. */
 export const beginLine = (history: History, cut: string): Editing => ({
   line: EMPTY,
   entry: history.length,
@@ -39,7 +39,7 @@ export const beginLine = (history: History, cut: string): Editing => ({
   last: "other",
 });
 
-/** What is shown of it. */
+/** The visible part of the state. */
 export const shownOf = (editing: Editing, prompt: string): { readonly prompt: string; readonly line: Line } =>
   editing.search === null
     ? { prompt, line: editing.line }
@@ -58,7 +58,7 @@ const BELL: Effect = { kind: "bell" };
 
 type Act = (editing: Editing, aids: Aids, last: Editing["last"]) => Step;
 
-/** A line of its own; the bell if nothing changes. */
+/** Changes the line; rings the bell if nothing changes. */
 const changes =
   (change: (line: Line) => Line): Act =>
   (editing) => {
@@ -71,7 +71,7 @@ const moves =
   (move: (line: Line) => Line): Act =>
   (editing) => ({ editing: { ...editing, line: move(editing.line) }, effect: NONE });
 
-/** What is cut in one go with what was cut before joins it at the side where it was. */
+/** A cut directly after a cut joins the cut text on the side where it was. */
 const cuts =
   (take: (line: Line) => Cut, side: "before" | "behind"): Act =>
   (editing, _, last) => {
@@ -140,7 +140,7 @@ const COMMANDS: Readonly<Record<Command, Act>> = {
     const { line, candidates } = completed(editing.line, complete);
     const isSame = line.text === editing.line.text;
     if (!isSame || candidates.length < 2) return { editing: { ...editing, line }, effect: isSame ? BELL : NONE };
-    // The first time it rings, the second time it lists.
+    // The first press rings, the second lists.
     const effect: Effect = last === "completion" ? { kind: "list", candidates } : BELL;
     return { editing: { ...editing, line, last: "completion" }, effect };
   },
@@ -169,12 +169,12 @@ const pressInSearch = (editing: Editing, search: Search, key: Key, aids: Aids): 
     case "clearScreen":
       return { editing, effect: { kind: key.command } };
     default:
-      // Any other key takes what was found, and does to it what it does to any line.
+      // Any other key accepts the result, and is then applied to it.
       return press(foundIn(editing, search, history), key, aids);
   }
 };
 
-/** The line that the search shows becomes the one that is edited. */
+/** The line that the search shows becomes the edited line. */
 const foundIn = (editing: Editing, { entry, line }: Search, history: History): Editing => {
   const draft = editing.entry === history.length ? editing.line.text : editing.draft;
   return { ...editing, search: null, entry, draft, line, last: "other" };

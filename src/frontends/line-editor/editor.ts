@@ -1,5 +1,5 @@
-// The terminal's side of the line editor: takes the terminal over, hands what is typed to the pure part, draws, and gives the
-// terminal back as it was, whatever ends or stops the program.
+// The terminal's side of the line editor: sets up the terminal, passes keys to the pure part, draws, and restores the
+// terminal whenever the program ends or stops.
 import { host } from "#host";
 import type { Output } from "../../commands/output.ts";
 import { atEnd, endProgram } from "../../commands/program.ts";
@@ -14,14 +14,14 @@ import type { Lines } from "./lines.ts";
 
 const { clock, processes, signals, terminal } = host;
 
-/** After an Escape this long nothing: it was the key, and not the beginning of a sequence. As readline(3) has it. */
+/** If nothing follows an Escape within this time, it was the key and not the beginning of a sequence, as in readline(3). */
 const ESCAPE_MS = 500;
-/** What is pasted is drawn no more often than this. */
+/** Minimum time between drawings during a paste. */
 const PASTE_DRAW_MS = 100;
-/** A window whose edge is dragged has many sizes. */
+/** Resizing a window with the mouse reports many sizes. */
 const RESIZE_DRAW_MS = 20;
 
-/** xterm's: what is pasted is marked. */
+/** xterm's bracketed paste: pasted text is marked. */
 const PASTE_ON = "\x1b[?2004h";
 const PASTE_OFF = "\x1b[?2004l";
 const CLEAR_SCREEN = "\x1b[H\x1b[2J";
@@ -43,7 +43,7 @@ export class LineEditor implements Lines {
   #history: History = [];
   #editing: Editing = beginLine([], "");
   #pending: Pending = NOTHING;
-  /** Typed while nothing is read, or behind the end of a line. */
+  /** Input that arrived while no line was read, or after the end of a line. */
   readonly #ahead: Key[] = [];
   #aheadLength = 0;
   #give: ((line: string | null) => void) | null = null;
@@ -57,7 +57,7 @@ export class LineEditor implements Lines {
     this.#interrupted = resolve;
   });
 
-  /** Takes the terminal, until `close`. */
+  /** Uses the terminal until `close`. */
   constructor(out: Output, prompt: string, complete: Completer) {
     this.#out = out;
     this.#prompt = prompt;
@@ -126,7 +126,7 @@ export class LineEditor implements Lines {
     else this.#draw();
   }
 
-  /** While a line is answered keys wait, but those that stop the program. */
+  /** While a line is answered, keys wait, except those that stop the program. */
   #keep(key: Key): void {
     if (key.kind === "command") {
       if (key.command === "interrupt") return this.#interrupted();
@@ -174,7 +174,7 @@ export class LineEditor implements Lines {
     this.#write("\r\n");
   }
 
-  /** The line is complete: it stays on the screen, and the next thing is below it. */
+  /** The line is complete: it stays on the screen, and later output is below it. */
   #deliver(line: string | null): void {
     const give = this.#give;
     this.#leavePicture();
@@ -182,7 +182,7 @@ export class LineEditor implements Lines {
     give?.(line);
   }
 
-  /** Nothing is typed any more: the terminal is gone. */
+  /** No more input: the terminal was closed. */
   #finish(): void {
     this.#hasEnded = true;
     this.#interrupted();
@@ -193,7 +193,7 @@ export class LineEditor implements Lines {
 
   #size(): Size {
     const { columns, rows } = terminal.size(1) ?? UNKNOWN_SIZE;
-    // A terminal that does not know its size says 0.
+    // A terminal without a known size reports 0.
     return { columns: columns || UNKNOWN_SIZE.columns, rows: rows || UNKNOWN_SIZE.rows };
   }
 
@@ -207,13 +207,13 @@ export class LineEditor implements Lines {
     const after = pictureOf(prompt, line, size);
     this.#picture = after;
     if (before === null) this.#write(drawn(after));
-    // The size may be another one before a signal says so.
+    // The size may change before the signal arrives.
     else if (before.columns !== after.columns) this.#write(backAfterResize(before, size.columns) + drawn(after));
     else this.#write(changed(before, after));
   }
 
   #leavePicture(): void {
-    // What was typed last may not have been drawn yet.
+    // The last keys may not have been drawn yet.
     this.#draw();
     if (this.#picture !== null) this.#write(leave(this.#picture));
     this.#picture = null;
@@ -240,11 +240,11 @@ export class LineEditor implements Lines {
     try {
       terminal.setRaw("cooked");
     } catch {
-      // The terminal is gone, and with it whatever there was to set.
+      // The terminal was closed, so there is nothing to restore.
     }
   }
 
-  /** Stops as any program does at ^Z, its process group with it. Goes on here when it is continued. */
+  /** Stops the process group, as ^Z does. Continues here after SIGCONT. */
   #suspend(): void {
     if (!this.#isTaken) return;
     this.#leavePicture();
@@ -256,7 +256,7 @@ export class LineEditor implements Lines {
     this.#draw();
   }
 
-  /** Stopped by a signal that cannot be heard (SIGSTOP): what continued it may have changed the terminal. */
+  /** Continued after SIGSTOP, which cannot be handled: another program may have changed the terminal. */
   #resume(): void {
     if (!this.#isTaken) return;
     this.#take();
@@ -269,7 +269,7 @@ export class LineEditor implements Lines {
     return endProgram(status);
   }
 
-  /** A terminal that is gone is the end of what is typed. */
+  /** A closed terminal is the end of the input. */
   #write(text: string): void {
     if (text === "" || !this.#isTaken) return;
     try {

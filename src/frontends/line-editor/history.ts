@@ -6,7 +6,7 @@ export const MOST_ENTRIES = 1000;
 /** Of all entries together, in UTF-16 units. */
 export const MOST_HISTORY = 1024 * 1024;
 
-/** With one more entry. One that repeats the last is not kept; the oldest go where there are too many. */
+/** Adds an entry. A repetition of the last one is not kept; if there are too many, the oldest are dropped. */
 export const remember = (history: History, entry: string): History => {
   if (entry === "" || entry === history.at(-1)) return history;
   const all = [...history, entry].slice(-MOST_ENTRIES);

@@ -1,5 +1,5 @@
-// What a terminal sends, as keys: control characters, escape sequences (ECMA-48, xterm's ctlseqs) and bracketed paste. What
-// was cut off waits for the rest. Pure.
+// Parses a terminal's input as keys: control characters, escape sequences (ECMA-48, xterm's ctlseqs) and bracketed paste. An
+// incomplete sequence waits for the rest. Pure.
 
 export type Command =
   | "accept"
@@ -39,7 +39,7 @@ export type Key =
   | { readonly kind: "command"; readonly command: Command }
   | { readonly kind: "unknown" };
 
-/** What of the input has not become a key yet. */
+/** The part of the input that is not a key yet. */
 export type Pending = { readonly rest: string; readonly isPasting: boolean };
 export const NOTHING: Pending = { rest: "", isPasting: false };
 
@@ -87,7 +87,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   "\x1b[1;3C": "wordRight",
   "\x1b[1;5D": "wordLeft",
   "\x1b[1;3D": "wordLeft",
-  // Cursor keys, in a terminal's normal mode and in its application mode.
+  // Cursor keys, in the normal and the application mode of a terminal.
   ...Object.fromEntries(
     (["A previous", "B next", "C right", "D left", "H start", "F end"] as const).flatMap((pair) => {
       const [letter, command] = pair.split(" ") as [string, Command];
@@ -101,9 +101,9 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 
 const PASTE_BEGINS = "\x1b[200~";
 const PASTE_ENDS = "\x1b[201~";
-/** A sequence of more characters is none. */
+/** A longer sequence is invalid. */
 const MOST_SEQUENCE = 32;
-/** Line breaks at the end of what was pasted so far are kept back: at the end of all they are dropped. */
+/** Line breaks at the end of the pasted text so far are held back: at the end of the paste they are dropped. */
 const MOST_KEPT_BACK = 4096;
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what keys send
@@ -115,7 +115,7 @@ const BROKEN = /^\x1b(?:\[[0-?]*[ -/]*|O)?/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: all but control characters
 const TEXT = /^[^\x00-\x1f\x7f]+/;
 
-/** The keys in what came, and what may go on in what comes next. */
+/** The keys in the input, and the part that may continue in the next input. */
 export const keysIn = (
   pending: Pending,
   typed: string,
@@ -137,7 +137,7 @@ export const keysIn = (
   return { keys, pending: { rest, isPasting } };
 };
 
-/** Nothing came for so long that what waits is all there is: an Escape on its own, a sequence that breaks off. */
+/** After a timeout: the waiting input is complete, an Escape by itself or a broken sequence. */
 export const keysAfterPause = ({
   rest,
   isPasting,
@@ -151,7 +151,7 @@ type Taken = {
   readonly key: Key | null;
   readonly length: number;
   readonly isPasting: boolean;
-  /** The rest of the input, if no more of it can be handled now. */
+  /** The rest of the input, if no more keys can be handled now. */
   readonly keeps?: string;
 };
 
@@ -172,7 +172,7 @@ const takeKey = (input: string): Taken | null => {
   return { key, length: sequence.length, isPasting: false };
 };
 
-/** Line breaks become newlines; those at the end of what was pasted go. */
+/** Line breaks become newlines; those at the end of the pasted text are dropped. */
 const takePasted = (input: string): Taken => {
   const end = input.indexOf(PASTE_ENDS);
   if (end >= 0) {
@@ -188,7 +188,7 @@ const takePasted = (input: string): Taken => {
 
 const withNewlines = (text: string): string => text.replace(/\r\n?/g, "\n");
 
-/** How much of the end may be line breaks of the paste's end, or the beginning of the sequence that ends it. */
+/** The length of the end that may be trailing line breaks of the paste, or the beginning of the sequence that ends it. */
 const endKeptBack = (input: string): number => {
   let kept = 0;
   for (let length = 1; length < PASTE_ENDS.length; length++)

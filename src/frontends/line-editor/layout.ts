@@ -1,4 +1,4 @@
-// A prompt and a line as rows of a terminal, and the control sequences that turn what is shown into what has to be shown. Rows
+// A prompt and a line as rows of a terminal, and the control sequences that update the visible picture. Rows
 // are broken here and not by the terminal, so where the cursor is does not depend on how it wraps.
 import { type Cell, cellsOf, previousBoundary } from "./characters.ts";
 import type { Line } from "./line.ts";
@@ -7,10 +7,10 @@ export type Size = { readonly columns: number; readonly rows: number };
 type Row = readonly Cell[];
 type Position = { readonly row: number; readonly column: number };
 
-/** What is shown, from the row on in which the prompt begins, or from the first one that there is room for. */
+/** The visible rows, beginning with the row of the prompt, or with the first one that fits. */
 export type Picture = { readonly rows: readonly Row[]; readonly cursor: Position; readonly columns: number };
 
-/** Lays a line out: at most as many rows as the screen has, those around the cursor. */
+/** Lays out a line: at most as many rows as the screen has, those around the cursor. */
 export const pictureOf = (prompt: string, line: Line, size: Size): Picture => {
   const { text, cursor, hasPrompt } = partOf(line, size);
   const rows: Cell[][] = [[]];
@@ -42,7 +42,7 @@ export const pictureOf = (prompt: string, line: Line, size: Size): Picture => {
   return inScreen({ rows, cursor: position, columns: size.columns }, size.rows);
 };
 
-/** Of a line of many screens only what is around the cursor is laid out. */
+/** If a line is longer than the screen, only the part around the cursor is laid out. */
 const partOf = (
   { text, cursor }: Line,
   { columns, rows }: Size,
@@ -67,16 +67,16 @@ const inScreen = (picture: Picture, height: number): Picture => {
 const widthOf = (row: Row): number => row.reduce((sum, { width }) => sum + width, 0);
 const textOf = (row: Row): string => row.map(({ text }) => text).join("");
 
-/** Draws a picture where nothing of one is shown: the cursor is in the row in which it begins. */
+/** Draws a first picture: the cursor is in its first row. */
 export const drawn = ({ rows, cursor }: Picture): string => {
   const end = { row: rows.length - 1, column: Number.NaN };
   return `\r\x1b[J${rows.map(textOf).join("\r\n")}${moved(end, cursor)}`;
 };
 
-/** Behind a full row the cursor is still on its last character, which would be erased. */
+/** After a full row, the cursor is still on its last character, which would be erased. */
 const eraseBehind = (row: Row, columns: number): string => (widthOf(row) < columns ? "\x1b[K" : "");
 
-/** Changes what is shown into another picture of the same width: only what differs is written. */
+/** Changes the visible picture to another one of the same width: only differences are written. */
 export const changed = (before: Picture, after: Picture): string => {
   let text = "";
   let at: Position = before.cursor;
@@ -101,11 +101,11 @@ export const changed = (before: Picture, after: Picture): string => {
   return text + moved(at, after.cursor);
 };
 
-/** From what is shown to the start of the row below it. */
+/** Moves from the visible picture to the start of the row below it. */
 export const leave = (picture: Picture): string =>
   `${moved(picture.cursor, { row: picture.rows.length - 1, column: 0 })}\r\n`;
 
-/** From what is shown to the start of its first row. */
+/** Moves to the start of the first row of the visible picture. */
 export const back = (picture: Picture): string => moved(picture.cursor, { row: 0, column: Number.NaN });
 
 /** The same after the terminal got another width: most terminals have broken rows that were too long for it. */
@@ -114,7 +114,7 @@ export const backAfterResize = ({ rows, cursor }: Picture, columns: number): str
   return moved({ row: above + Math.floor(cursor.column / columns), column: Number.NaN }, { row: 0, column: 0 });
 };
 
-/** Moves the cursor. A column that is not a number: it is not known, as behind a full row. */
+/** Moves the cursor. Column NaN: unknown, as after a full row. */
 const moved = (from: Position, to: Position): string => {
   const down = to.row - from.row;
   const rows = down === 0 ? "" : `\x1b[${Math.abs(down)}${down < 0 ? "A" : "B"}`;
@@ -122,7 +122,7 @@ const moved = (from: Position, to: Position): string => {
   return `\r${rows}${to.column > 0 ? `\x1b[${to.column}C` : ""}`;
 };
 
-/** How many cells two rows share at their start. Where they differ, only as far as every terminal counts the same columns. */
+/** How many cells two rows share at their start. If they differ, only as far as all terminals agree on the columns. */
 const commonStart = (one: Row, other: Row): number => {
   let same = 0;
   while (same < one.length && one[same]?.text === other[same]?.text) same++;

@@ -1,13 +1,13 @@
-// The line that is typed, and what moves in it and changes it. Pure: each function gives a new line.
+// The edited line, its cursor movements and changes. Pure: each function returns a new line.
 import { nextBoundary, previousBoundary } from "./characters.ts";
 
 /** `cursor` counts UTF-16 units. */
 export type Line = { readonly text: string; readonly cursor: number };
 
-/** A line, and what was taken out of it. */
+/** A line, and the text that was cut from it. */
 export type Cut = { readonly line: Line; readonly cut: string };
 
-/** More does not fit into a line, in UTF-16 units. */
+/** Maximum length of a line, in UTF-16 units. */
 export const MOST_LINE = 1024 * 1024;
 
 export const EMPTY: Line = { text: "", cursor: 0 };
@@ -32,7 +32,7 @@ export const right = (line: Line): Line => moved(line, nextBoundary(line.text, l
 export const wordLeft = (line: Line): Line => moved(line, wordStart(line, isOfWord));
 export const wordRight = (line: Line): Line => moved(line, wordEnd(line));
 
-/** Takes out what is between the cursor and another place. */
+/** Cuts the text between the cursor and another position. */
 const cutTo = ({ text, cursor }: Line, position: number): Cut => {
   const [from, to] = position < cursor ? [position, cursor] : [cursor, position];
   return { line: { text: text.slice(0, from) + text.slice(to), cursor: from }, cut: text.slice(from, to) };
@@ -44,10 +44,10 @@ export const cutToStart = (line: Line): Cut => cutTo(line, 0);
 export const cutToEnd = (line: Line): Cut => cutTo(line, line.text.length);
 export const cutWordLeft = (line: Line): Cut => cutTo(line, wordLeft(line).cursor);
 export const cutWordRight = (line: Line): Cut => cutTo(line, wordRight(line).cursor);
-/** Back to white space, whatever the word is made of. */
+/** Back to white space, with any other characters as the word. */
 export const cutBlankWordLeft = (line: Line): Cut => cutTo(line, wordStart(line, isNoBlank));
 
-/** Exchanges the characters around the cursor, at the end of the line the last two, and goes behind them. */
+/** Exchanges the characters around the cursor, at the end of the line the last two, and moves after them. */
 export const transpose = (line: Line): Line => {
   const { text, cursor } = line;
   const end = cursor === text.length ? cursor : nextBoundary(text, cursor);
@@ -61,7 +61,7 @@ export const transpose = (line: Line): Line => {
 const isOfWord = (character: string): boolean => /^[\p{L}\p{N}\p{M}]/u.test(character);
 const isNoBlank = (character: string): boolean => !/^\s/.test(character);
 
-/** Back over what is not of a word, and then over the word. */
+/** Back over characters outside of words, and then over the word. */
 const wordStart = ({ text, cursor }: Line, isIn: (character: string) => boolean): number => {
   let at = cursor;
   while (at > 0 && !isIn(characterBefore(text, at))) at -= characterBefore(text, at).length;

@@ -1,4 +1,4 @@
-// Lines from a pipe, a file, or a terminal that can do nothing but print: as they come, with the prompt in front of each.
+// Lines from a pipe, a file, or a terminal without editing, each after a prompt.
 import { host } from "#host";
 import type { Output } from "../../commands/output.ts";
 import { MOST_LINE } from "./line.ts";
@@ -38,7 +38,7 @@ export class PlainLines implements Lines {
 
   close(): void {
     for (const forget of this.#forget.splice(0)) forget();
-    // Behind the last prompt.
+    // After the last prompt.
     this.#out.write("\n");
   }
 
@@ -53,7 +53,7 @@ export class PlainLines implements Lines {
     this.#wake();
   }
 
-  /** Of a line that is too long nothing counts. */
+  /** A line that is too long is ignored. */
   #add(line: string): void {
     if (!this.#isTooLong && line.length <= MOST_LINE) this.#lines.push(line);
     this.#isTooLong = false;

@@ -1,4 +1,4 @@
-// Incremental search in the history, as readline(3) has it on C-r and C-s.
+// Incremental search in the history, like C-r and C-s in readline(3).
 import type { History } from "./history.ts";
 import type { Line } from "./line.ts";
 
@@ -27,19 +27,19 @@ export const beginSearch = (direction: Direction, entry: number, line: Line): Se
   from: { entry, line },
 });
 
-/** Looks for more text, from the entry that is shown on. */
+/** Extends the query, and searches from the visible entry. */
 export const extendSearch = (search: Search, added: string, history: History): Search => {
   const query = (search.query + added.replaceAll("\n", " ")).slice(0, MOST_QUERY);
   return find({ ...search, query }, history, search.entry);
 };
 
-/** Looks for less text, from where the search began. */
+/** Shortens the query, and searches from where the search began. */
 export const shortenSearch = (search: Search, query: string, history: History): Search =>
   query === ""
     ? { ...beginSearch(search.direction, search.from.entry, search.from.line) }
     : find({ ...search, query }, history, search.from.entry);
 
-/** Looks for the next one. */
+/** Searches for the next match. */
 export const continueSearch = (search: Search, direction: Direction, history: History): Search => {
   const turned = { ...search, direction };
   return search.query === "" ? turned : find(turned, history, search.entry + step(direction));

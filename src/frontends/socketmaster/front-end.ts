@@ -1,4 +1,4 @@
-// socketmaster as a front end of the supervisor: its signals, and how its log reads.
+// socketmaster as a front end of the supervisor: its signals, and its log format.
 
 import { printable } from "../../control/printable.ts";
 import { describeEnding, describeServiceEvent, describeStep } from "../../core/describe.ts";
@@ -26,7 +26,7 @@ const sentenceFor = (store: Store, note: ServiceEvent): string | null => {
       return `[${note.pid ?? 0}] ${describeEnding(note.ending)}`;
     case "workerFailed":
       if (note.failure.kind !== "spawn") return null;
-      // As the original says it, and then what it was.
+      // In the words of the original, then the reason.
       return `Could not start new process: ${describeStep(note.failure)}${note.failure.detail === undefined ? "" : ` (${note.failure.detail})`}`;
     case "workerStopping":
       return `Sending ${note.signal} to ${note.pid}`;

@@ -29,7 +29,7 @@ const WRONG_USAGE = 2;
 type Flags = FlagValues<typeof SOCKETMASTER_FLAGS>;
 type Users = Pick<Platform, "uid" | "findUser">;
 
-/** What keeps socketmaster from starting; the message is the sentence for the user. */
+/** An error that keeps socketmaster from starting; the message is for the user. */
 class SetUpError extends Error {
   override name = "SetUpError";
 }
@@ -124,7 +124,7 @@ const controlFrom = (uri: string, cwd: string): NonNullable<Settings["control"]>
 const runDirectoryOf = (address: Address): string | null =>
   address.kind === "unix" && address.path.startsWith("/") ? runDirectoryBeside(address.path) : null;
 
-/** A process is ready when it has lived for -start. It is stopped by SIGTERM, without a time limit. */
+/** A process is ready after -start. It is stopped with SIGTERM, without a time limit. */
 const defaultsFrom = (flags: Flags): SpecDefaults => ({
   ...DEFAULTS,
   instances: 1,
@@ -140,7 +140,7 @@ const defaultsFrom = (flags: Flags): SpecDefaults => ({
 const specFrom = (flags: Flags, operands: readonly string[], users: Users): Spec => ({
   ...emptySpec(defaultsFrom(flags)),
   command: [flags.command ?? "", ...operands],
-  // Where socketmaster is, even if the user of -user could not go there.
+  // socketmaster's own directory, even if the user of -user could not change to it.
   cwd: "",
   user: flags.user === undefined ? null : userFrom(flags.user, users),
 });

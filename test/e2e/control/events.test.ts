@@ -129,7 +129,7 @@ describe("upgrades are reported", () => {
     const nowhere = service.path("nowhere");
     await service.ctl("upgrade", "-wait", "-exec", nowhere);
     expect(await ofKind("upgradeRefused", service)).toMatchObject([
-      { by: null, message: `Crank is not upgraded to ${nowhere}: there is no such file` },
+      { by: null, message: `Crank is not upgraded to ${nowhere}: no such file` },
     ]);
   });
 });

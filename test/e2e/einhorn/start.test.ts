@@ -18,7 +18,7 @@ describe("the command line", () => {
     ["-m soon true", 1, "-m must be"],
     ["-s -1 true", 1, "-s must be"],
     ["-b 127.0.0.1:65536 true", 1, "65536"],
-    ["-b nobody true", 1, "wants ADDR:PORT"],
+    ["-b nobody true", 1, "must be ADDR:PORT"],
     ["-b no.such.host.invalid:80 true", 1, "no.such.host.invalid"],
     ["-p app.rb true", 1, "--preload is not possible"],
     ["--reexec-as 'wrap true", 1, "unclosed quote"],

@@ -21,7 +21,7 @@ describe("the command line of einhyrningsins", () => {
     ["-n x", ["-n", "x", "true"], '-n must be a whole number from 1 to 1000, not "x"\n'],
     ["-r x", ["-r", "x", "true"], '-r must be a whole number from 0 to 1000000, not "x"\n'],
     ["a port out of range", ["-b", "127.0.0.1:65536", "true"], "-b 127.0.0.1:65536: the port 65536 is not a number"],
-    ["an address without a port", ["-b", "localhost", "true"], "-b localhost: wants ADDR:PORT"],
+    ["an address without a port", ["-b", "localhost", "true"], "-b localhost: must be ADDR:PORT"],
     [
       "a host that does not resolve",
       ["-b", "nobody.invalid:1", "true"],

@@ -183,7 +183,7 @@ describe("what -live cannot be", () => {
     [["-live-threshold", "0"], 2, "must be at least 1"],
     [["-live-timeout", "1"], 1, "The service has no liveness probe"],
     [["-live", "watchdog:1", "-live-interval", "1"], 1, "The service has no liveness probe"],
-    [["-live", "tcp", "-live-addr", "127.0.0.1:{port}"], 1, "{port} is not known"],
+    [["-live", "tcp", "-live-addr", "127.0.0.1:{port}"], 1, "unknown placeholder {port}"],
   ] as const)("%p is refused with a sentence", async (flags, status, words) => {
     const ended = await web.app("one", ...flags);
     expect(ended.status).toBe(status);

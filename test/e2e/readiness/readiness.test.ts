@@ -195,7 +195,7 @@ describe("other means", () => {
     [["-ready", "delay:soon"], 2, "is not notify"],
     [["-probe-threshold", "0"], 2, "must be at least 1"],
     [["-probe-timeout", "1"], 1, "The service has no readiness probe"],
-    [["-ready", "tcp", "-probe-addr", "127.0.0.1:{port}"], 1, "{port} is not known"],
+    [["-ready", "tcp", "-probe-addr", "127.0.0.1:{port}"], 1, "unknown placeholder {port}"],
     [["-ready", "tcp", "-probe-addr", "example.com:80"], 1, "give an IP address"],
     [["-ready", "tcp", "-probe-addr", "127.0.0.1:99999"], 1, "99999"],
   ] as const)("%p is refused with a sentence", async (flags, status, words) => {

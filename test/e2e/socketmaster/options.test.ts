@@ -70,7 +70,7 @@ describe("the program that socketmaster starts", () => {
     const ended = await bench.master([...ANY_PORT, "-user", "nobody-of-that-name"], "v1").ended;
     expect(ended).toMatchObject({
       status: 1,
-      stderr: "socketmaster: -user nobody-of-that-name: there is no such user\n",
+      stderr: "socketmaster: -user nobody-of-that-name: no such user\n",
     });
   });
 });

@@ -142,7 +142,7 @@ describe("SIGUSR1", () => {
     const answer = await bench.serving(master);
     rmSync(join(home, "bin/socketmaster"));
     master.signal("SIGUSR1");
-    await said(master, "socketmaster: there is no such file");
+    await said(master, "socketmaster: no such file");
     expect(await bench.answerFrom(portOf(master))).toBe(answer);
     master.signal("SIGTERM");
     expect((await master.ended).status).toBe(0);

@@ -64,7 +64,7 @@ os.execv(sys.argv[1], sys.argv[1:])`;
   test.each([
     [["-listen", ":8080"], "the scheme is missing"],
     [["-listen", "udp://:8080"], "unknown scheme"],
-    [["-listen", "http://:8080"], "the scheme http is not known"],
+    [["-listen", "http://:8080"], "unknown scheme http"],
     [["-listen", "tcp://:70000"], "70000"],
     [["-listen", "tcp://no.such.host.invalid:80"], "no.such.host.invalid"],
     [["-listen", "fd://256"], "from 0 to 255"],

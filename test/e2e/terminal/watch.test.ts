@@ -71,7 +71,7 @@ describe("keys", () => {
     await terminal.type("-", "y");
     await terminal.see("1 of 1 ready");
     await terminal.type("b", "y");
-    await terminal.see("web: There is no");
+    await terminal.see("web: No earlier");
     await terminal.type("r");
     await terminal.see("Replace the 1 workers of web? y/n");
     await terminal.type("y");

@@ -12,7 +12,7 @@ const service = eachTest(new Refusing());
 
 describe("an upgrade to a program", () => {
   test("that does not exist, or cannot be executed, is refused", async () => {
-    await service.expectRefusal(service.path("nowhere"), "there is no such file");
+    await service.expectRefusal(service.path("nowhere"), "no such file");
     const plain = service.path("plain");
     writeFileSync(plain, "text");
     await service.expectRefusal(plain, "not executable");

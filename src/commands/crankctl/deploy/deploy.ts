@@ -1,4 +1,4 @@
-// What run, reload and rollback share: they begin the rollout, wait for it with -wait, and print its result.
+// Common to run, reload and rollback: begin the rollout, wait for it with -wait, and print its result.
 import { host } from "#host";
 import { CallError } from "../../../control/client.ts";
 import { callDeploy, type DeployMethod } from "../../../control/deploy-call.ts";
@@ -12,7 +12,7 @@ import type { Session } from "../session.ts";
 import { LiveLine } from "./progress.ts";
 
 const FAILED = 1;
-/** What a shell reports for a command that SIGINT ended. */
+/** The status that a shell reports for a command that SIGINT killed. */
 const INTERRUPTED = 130;
 
 /** Begins a rollout and prints its result. */
@@ -44,11 +44,11 @@ export const deploy =
 
 type Connect = Parameters<typeof callDeploy>[0];
 
-/** On another machine, a directory of this one means nothing. */
+/** A directory of this machine has no meaning on another one. */
 const asFromElsewhere = <P extends object>(params: P): P => {
   if (!("callerCwd" in params)) return params;
   const { callerCwd: _, ...others } = params;
-  // What was left out is optional.
+  // The omitted parameters are optional.
   return others as P;
 };
 
@@ -76,11 +76,11 @@ const liveLine = (session: Session): LiveLine | null => {
   return new LiveLine(session.out);
 };
 
-/** The rollout is crank's, not ours: an interrupt only ends the waiting. */
+/** The rollout belongs to crank: an interrupt only ends the wait. */
 const onInterrupt = (live: LiveLine | null): (() => void) =>
   host.signals.on("SIGINT", () => {
     live?.end();
-    // Not the session's: that may be kept back until other services are done.
+    // Not the session's output, which may be held back until other services are done.
     new Output(2).write("The rollout continues; 'crankctl status' shows its progress.\n");
     endProgram(INTERRUPTED);
   });
@@ -101,7 +101,7 @@ const printFailure = (session: Session, error: CallError): number => {
   return FAILED;
 };
 
-/** The failing worker's last lines, marked as its own. */
+/** The last lines of the failed worker, under a heading. */
 const lastLines = (data: FailureData | undefined): string => {
   const tail = data !== undefined && "tail" in data.failure ? data.failure.tail.trimEnd() : "";
   if (data === undefined || tail === "") return "";

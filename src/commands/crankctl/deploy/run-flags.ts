@@ -1,11 +1,11 @@
-// The flags of crankctl run, and the parameters that they make.
+// The flags of crankctl run, and their conversion to parameters.
 import type { RunParams, RunRequest } from "../../../control/run-params.ts";
 import { SPEC_ROWS, type SpecParams } from "../../../spec/fields.ts";
 import { repeats } from "../../../spec/read.ts";
 import { type FlagTable, type FlagValues, UsageError } from "../../flags.ts";
 import { SPEC_FLAGS } from "../../spec-flags.ts";
 
-/** What is asked of the deploy itself. */
+/** Flags of the deploy itself. */
 const REQUEST_FLAGS = {
   wait: { kind: "switch", help: "wait for the end of the rollout; show its progress and result" },
   pid: {
@@ -40,7 +40,7 @@ const specParams = (flags: RunFlags): SpecParams => {
         merged(params[field.parameter] as Entries | undefined, value as readonly Entries[])
       : value;
   }
-  // Every value was read by its row, whose kind SpecParams gives the type of.
+  // Every value was parsed by its row, and SpecParams has the type of the row's kind.
   return params as SpecParams;
 };
 

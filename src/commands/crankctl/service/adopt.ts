@@ -72,7 +72,7 @@ const lookAt = async (directory: string): Promise<Prospect> => {
   return { kind: "adoption", keeper, ...adoption, strangers: strangers(processes, left, looker, found) };
 };
 
-/** There is no keeper here. */
+/** A dry run has no keeper. */
 const NO_FACTS = {
   ...{ pid: 0, version: "", startedAt: 0, realtimeOffset: 0, home: "", cwd: "/", args: [], program: "crank" },
   ...{ fresh: true, consumed: 0, executions: 0, path: "" },
@@ -80,7 +80,7 @@ const NO_FACTS = {
 
 const bootId = async (): Promise<string> => (await textOf("/proc/sys/kernel/random/boot_id")).trim();
 
-/** All locks of a machine: more than any has. */
+/** Limit for all locks of a machine. */
 const MOST_TEXT_BYTES = 16 * 1024 * 1024;
 
 /** A file of /proc. */
@@ -91,7 +91,7 @@ const MOST_JOURNAL_BYTES = 256 * 1024 * 1024;
 
 const bytesOf = (path: string): Uint8Array | string => {
   try {
-    // Nothing is done by what it says: it is shown.
+    // Its content is only shown.
     return readOwnFile(path, MOST_JOURNAL_BYTES, "any");
   } catch (error) {
     if (!(error instanceof FileError)) throw error;
@@ -109,7 +109,7 @@ const lockHolder = async (path: string): Promise<number | null> => {
   return null;
 };
 
-/** In decimal, as /proc/locks has it; null: there is no such file. */
+/** In decimal, as in /proc/locks; null: no such file. */
 const inodeOf = (path: string): string | null => {
   try {
     return host.files.status(path).identity.split(":")[1] ?? null;

@@ -1,4 +1,4 @@
-// crankctl status, info, history and shutdown: one question each.
+// crankctl status, info, history and shutdown: one request each.
 import { host } from "#host";
 import type { HistoryEntry, Info, RolloutInfo, Status } from "../../../control/messages.ts";
 import { VERSION } from "../../../version.ts";

@@ -1,4 +1,4 @@
-// crankctl upgrade: crank itself is replaced by what is installed now, or by another one.
+// crankctl upgrade: replaces crank itself with the installed program or another one.
 import { host } from "#host";
 import type { UpgradeDone } from "../../../control/messages.ts";
 import { UsageError } from "../../flags.ts";

@@ -56,7 +56,7 @@ const streamEvents = (session: Session, since: Since | null, extent: "held" | "e
     begin: async (client) => {
       const from = since === null ? {} : { from: since.kind === "seq" ? since.seq : 0 };
       const bounds = await client.call("events", { ...from, ...(extent === "endless" ? { follow: true } : {}) });
-      // Answers keep their order: when this one is there, so are all the events before it.
+      // Answers keep their order: when this one has arrived, so have all events before it.
       await client.call("info", {});
       const [first] = held;
       const gap = since && gapBefore(since, bounds, first === undefined ? null : timeFor(since, first.time));

@@ -2,7 +2,7 @@
 const PARTS = /^\d{4,6}-(\d\d)-(\d\d)T(\d\d:\d\d:\d\d)(\.\d{3})/;
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/** An ISO 8601 time as crank marks the lines that it passes on: `Jan  2 15:04:05.000`. Another text as it is. */
+/** An ISO 8601 time as crank marks the lines that it passes on: `Jan  2 15:04:05.000`. Another text is returned unchanged. */
 export const logTime = (time: string): string => {
   const [, month, day, clock, thousandths] = PARTS.exec(time) ?? [];
   return clock === undefined

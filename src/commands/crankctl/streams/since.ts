@@ -6,7 +6,7 @@ export type Since =
   | { readonly kind: "seq"; readonly seq: number }
   | { readonly kind: "time"; readonly time: number; readonly isLocal: boolean };
 
-/** Numbers that are not there: `from` null for however many. */
+/** Missing numbers; `from` is null if their number is unknown. */
 export type Gap = { readonly from: number | null; readonly to: number };
 
 const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -38,7 +38,7 @@ export const gapBefore = (
 ): Gap | null => {
   if (since.kind === "time")
     return first > 1 && firstTime !== null && firstTime > since.time ? { from: null, to: first - 1 } : null;
-  // Number 0 stands for the oldest one that there is.
+  // Number 0 stands for the oldest event.
   if (since.seq > next) return { from: next, to: since.seq - 1 };
   return since.seq > 0 && since.seq < first ? { from: since.seq, to: first - 1 } : null;
 };

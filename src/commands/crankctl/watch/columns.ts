@@ -4,15 +4,15 @@ import { fit, type Line, type Piece, type Tone, widthOf } from "./text.ts";
 export type Column<T> = {
   readonly title: string;
   readonly side: "left" | "right";
-  /** The narrowest that it may be; `grows`: it takes what the others leave. */
+  /** The minimum width; `grows`: it takes the remaining width. */
   readonly width: number;
   readonly grows?: true;
-  /** 0 stays longest. */
+  /** Columns with the lowest number are dropped last. */
   readonly rank: number;
   readonly cell: (row: T, columns: number) => Piece;
 };
 
-/** The columns that find room, in their order, each with its width. One column's space is between two. */
+/** The columns that fit, in order, each with its width. One space separates two columns. */
 export const columnsFor = <T>(
   all: readonly Column<T>[],
   columns: number,
@@ -33,7 +33,7 @@ export const columnsFor = <T>(
 export const headerLine = <T>(columns: readonly (readonly [Column<T>, number])[]): Line =>
   joined(columns.map(([{ title, side }, width]) => [fit(title, width, side), "dim"]));
 
-/** `tone` goes for the whole line, whatever its cells say. */
+/** `tone` applies to the whole line and overrides its cells. */
 export const rowLine = <T>(columns: readonly (readonly [Column<T>, number])[], row: T, tone: Tone | null): Line =>
   joined(
     columns.map(([column, width]) => {
@@ -45,7 +45,7 @@ export const rowLine = <T>(columns: readonly (readonly [Column<T>, number])[], r
 const joined = (cells: readonly Piece[]): Line =>
   cells.flatMap((cell, index): Piece[] => (index === 0 ? [cell] : [[" ", cell[1]], cell]));
 
-/** Pieces one after the other, with the last ones left out when there is no room for them. */
+/** Joins pieces; the last ones are dropped if they do not fit. */
 export const asMuchAsFits = (pieces: readonly Piece[], columns: number): Line => {
   const line: Piece[] = [];
   let width = 0;

@@ -1,4 +1,4 @@
-// crankctl watch: its command line. What it shows is in watch/.
+// crankctl watch: its command line. The other files of this folder draw the pages.
 import { UsageError } from "../../flags.ts";
 import { command } from "../command.ts";
 import { controlAddress, directoriesOf } from "../session.ts";

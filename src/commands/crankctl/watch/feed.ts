@@ -1,4 +1,4 @@
-// One service being watched: a connection that is made again whenever it is lost, events as they come, and the status behind
+// One watched service: a connection that is restored when it is lost, events as they arrive, and the status after
 // each of them and once a second.
 import { host } from "#host";
 import {
@@ -18,7 +18,7 @@ const REFRESH_MS = 1000;
 /** How soon after an event the status is requested: a rollout's events come in bursts. */
 const SETTLE_MS = 80;
 
-/** Follows one service until it is ended; `view` is what is known of it at the moment. */
+/** Follows one service until it is ended; `view` is its current state. */
 export class Feed {
   readonly address: ControlAddress;
   #view: ServiceView;
@@ -102,7 +102,7 @@ export class Feed {
       .catch(this.#fail);
     await this.#ask(async () => {
       const status = await client.call("status", {});
-      // A restarted crank may count its events from 1 again: all that it keeps are shown again.
+      // A restarted crank may count its events from 1 again: then all its events are shown again.
       this.#show(afterStatus({ ...this.#view, link: { kind: "live" }, events: [] }, status));
       await client.call("events", { ...(this.#past === "told" ? { from: 0 } : {}), follow: true });
       await this.#measure();
@@ -162,7 +162,7 @@ export class Feed {
     this.#changed();
   }
 
-  /** An exception that nothing awaits must not be lost: it ends the program as any other does. */
+  /** An exception in a promise that is not awaited must not be lost: it ends the program like any other. */
   readonly #fail = (error: unknown): void => {
     if (this.#isOver) return;
     queueMicrotask(() => {

@@ -10,9 +10,9 @@ import { Screen } from "./screen.ts";
 import { lastScroll, linkLines, servicePage } from "./service-page.ts";
 import { drawLine, type Line, type Style } from "./text.ts";
 
-/** No more often than this, ms: over a slow line each drawing has to have arrived before the next. */
+/** Minimum time between two drawings, ms: on a slow line each drawing must arrive before the next. */
 const DRAW_EVERY_MS = 100;
-/** Times and spans go on while nothing happens. */
+/** Times and spans change even without events. */
 const CLOCK_MS = 1000;
 /** How long the result of a key is shown, unless another key is typed, ms. */
 const MESSAGE_MS = 10_000;
@@ -23,7 +23,7 @@ type Page = { readonly kind: "list" } | { readonly kind: "service"; readonly fee
 export class FullScreen {
   readonly #screen: Screen;
   readonly #look: Style;
-  /** Sorted by name; it grows and shrinks where all of a prefix are watched. */
+  /** Sorted by name; it grows and shrinks if all services of a prefix are watched. */
   #feeds: readonly Feed[] = [];
   readonly #isList: boolean;
   #page: Page = { kind: "list" };
@@ -74,7 +74,7 @@ export class FullScreen {
     this.changed();
   }
 
-  /** Something may look different now. */
+  /** The screen may be out of date. */
   changed(): void {
     this.#drawing ??= host.clock.after(DRAW_EVERY_MS, () => {
       this.#drawing = null;
@@ -160,7 +160,7 @@ export class FullScreen {
         this.#say(escapeControls(`${feed.view.name}: ${words}`));
       },
       (error: unknown) => {
-        // As any other exception: the screen is left, and it is shown.
+        // Like any other exception: leave the screen, then print it.
         queueMicrotask(() => {
           throw error;
         });

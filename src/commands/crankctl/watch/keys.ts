@@ -29,7 +29,7 @@ const KEYS: Readonly<Record<string, Key>> = {
   y: "yes",
 };
 
-/** The keys in what a terminal sent. Sequences that mean nothing here are one key each, so that none of their letters counts. */
+/** The keys in the input of a terminal. An unknown sequence is one key, so that its letters are not taken as keys. */
 export const keysIn = (text: string): readonly Key[] =>
   // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what keys send
   [...text.matchAll(/\x1b\[[0-9;?]*[ -/]*[@-~]|\x1bO.|\x1b[^[O\x1b]|./gsu)].map(([key]) => KEYS[key] ?? "other");
@@ -38,7 +38,7 @@ export const keysIn = (text: string): readonly Key[] =>
 export const isOrder = (key: Key): key is Order =>
   key === "reload" || key === "rollback" || key === "more" || key === "fewer";
 
-/** The question to ask first; null: no question, because it does no harm. */
+/** The question to ask first; null: no question, because the request is harmless. */
 export const questionOf = (order: Order, view: ServiceView): string | null => {
   const name = escapeControls(view.name);
   const wanted = view.status?.instances ?? 0;
@@ -54,7 +54,7 @@ export const questionOf = (order: Order, view: ServiceView): string | null => {
   }
 };
 
-/** Does it, and returns the result as text. The caller escapes crank's text. */
+/** Sends the request and returns the result as text. The caller escapes crank's text. */
 export const perform =
   (order: Order) =>
   async (client: Client): Promise<string> => {

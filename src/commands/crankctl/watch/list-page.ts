@@ -4,7 +4,7 @@ import { type Column, columnsFor, headerLine, rowLine } from "./columns.ts";
 import { connectionsOf, drainsOf, queuedIn, readyIn, type ServiceView } from "./model.ts";
 import { bar, type Frame, type Line, type Piece, type Style } from "./text.ts";
 
-/** The lines of the page; `chosen` is the one that the keys are about. */
+/** The lines of the page; the keys apply to `chosen`. */
 export const listPage = (views: readonly ServiceView[], frame: Frame, chosen: number): readonly Line[] => {
   if (views.length === 0) return [[["No control socket yet", "warn"]]];
   const columns = columnsFor(COLUMNS(frame.look), frame.columns);

@@ -13,7 +13,7 @@ import { FullScreen } from "./full-screen.ts";
 import { summaryLine } from "./service-page.ts";
 import type { Style } from "./text.ts";
 
-/** What is to be watched: one service, or all whose control sockets begin with `prefix`, as crankx finds them. */
+/** The watched services: one, or all whose control sockets begin with `prefix`, as in crankx. */
 export type Watched =
   | { readonly kind: "one"; readonly name: string; readonly address: ControlAddress }
   | { readonly kind: "all"; readonly prefix: string; readonly directories: readonly string[] };
@@ -23,7 +23,7 @@ const LOOK_MS = 2000;
 
 /** Runs until the user quits; returns the exit status. */
 export const watchUntilQuit = async (watched: Watched, environment: Environment, session: Session): Promise<number> => {
-  // A mistyped name is an error, as in every other command; only a crank that was there is waited for.
+  // A mistyped name is an error, as in every other command: only a crank that was reachable before is waited for.
   if (watched.kind === "one") (await connect(watched.address, () => {})).close();
   else if (!watched.directories.some(isThere)) {
     const missing = escapeControls(watched.directories.join(" or "));
@@ -44,11 +44,11 @@ const isThere = (path: string): boolean => {
   }
 };
 
-/** Terminals that understand the sequences of screen.ts, by what they call themselves; the rest is `-256color` and the like. */
+/** Terminals that support the sequences of screen.ts, by the beginning of TERM; suffixes such as `-256color` may follow. */
 const KNOWN_TERMINALS =
   /^(alacritty|ansi|contour|cygwin|eterm|foot|ghostty|gnome|iterm|kitty|konsole|linux|mintty|ms-terminal|nsterm|putty|rio|rxvt|screen|st|tmux|vt[1-5]\d\d|vte|wezterm|xterm)\b/i;
 
-/** Null if it can be used; "" if there is no terminal; else the reason. */
+/** Null if it can be used; "" without a terminal; otherwise the reason. */
 const whyNotFullScreen = (out: Output, { TERM = "" }: Environment): string | null => {
   if (!out.isTerminal) return "";
   if (KNOWN_TERMINALS.test(TERM)) return null;
@@ -63,7 +63,7 @@ const lookOf = ({ NO_COLOR, LC_ALL, LC_CTYPE, LANG }: Environment): Style => ({
 });
 
 const onScreen = async (watched: Watched, look: Style, out: Output): Promise<number> => {
-  // The feeds tell a screen that is made after the first of them.
+  // The feeds notify a screen that is created after the first feed.
   let screen: FullScreen | null = null;
   const feeds = new Feeds("told", () => screen?.changed());
   const only = watched.kind === "one" ? feeds.add(watched.name, watched.address) : null;
@@ -123,7 +123,7 @@ const asLines = async (watched: Watched, out: Output): Promise<number> => {
   }
 };
 
-/** Looks for services again and again, while `work` goes on. */
+/** Searches for services repeatedly while `work` runs. */
 const during = async (
   watched: Watched,
   feeds: Feeds,
@@ -140,7 +140,7 @@ const during = async (
     try {
       look();
     } catch (error) {
-      // The directory may be created again; a service that cannot be seen any more is gone.
+      // The directory may be created again; a service whose socket is not listed any more was removed.
       if (!(error instanceof HostError)) throw error;
     }
   });
@@ -173,7 +173,7 @@ class Feeds {
     return feed;
   }
 
-  /** Watches these, and no others. */
+  /** Watches exactly these services. */
   keep(services: readonly { readonly name: string; readonly path: string }[]): void {
     for (const [name, feed] of this.#feeds) {
       if (services.some((service) => service.name === name)) continue;

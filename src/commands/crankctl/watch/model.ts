@@ -1,18 +1,18 @@
-// The model of a watched service, as plain values: crank's answers, and what follows from them.
+// The model of a watched service, as plain values: crank's answers, and values derived from them.
 import type { EventEntry, Status, Usage } from "../../../control/messages.ts";
 
 export type Link =
   | { readonly kind: "connecting" }
   | { readonly kind: "live" }
-  /** crank cannot be reached; `since`: wall clock, ms. It is being tried again. */
+  /** crank is unreachable; `since`: wall clock, ms. The connection is retried. */
   | { readonly kind: "lost"; readonly reason: string; readonly since: number };
 
 export type ServiceView = {
   readonly name: string;
   readonly link: Link;
-  /** The last one; it stays when the link is lost. */
+  /** The last status; kept when the link is lost. */
   readonly status: Status | null;
-  /** The most connections that each worker was seen to hold, by its id. */
+  /** The maximum number of connections of each worker, by its id. */
   readonly peaks: ReadonlyMap<number, number>;
   /** Each worker's last two measurements. */
   readonly usages: ReadonlyMap<number, { readonly last: Usage; readonly before: Usage | null }>;
@@ -23,7 +23,7 @@ export type ServiceView = {
 /** More than any screen has lines. */
 const MAX_EVENTS = 300;
 
-/** A service of which nothing is known yet. */
+/** A service before its first answer. */
 export const unseen = (name: string): ServiceView => ({
   name,
   link: { kind: "connecting" },
@@ -33,7 +33,7 @@ export const unseen = (name: string): ServiceView => ({
   events: [],
 });
 
-/** What is known after crank's next answer to `status`. */
+/** The view after crank's next answer to `status`. */
 export const afterStatus = (view: ServiceView, status: Status): ServiceView => ({
   ...view,
   status,
@@ -50,7 +50,7 @@ export const afterStatus = (view: ServiceView, status: Status): ServiceView => (
   ),
 });
 
-/** What is known after one more event. */
+/** The view after one more event. */
 export const afterEvent = (view: ServiceView, entry: EventEntry): ServiceView => ({
   ...view,
   events: [...view.events, entry].slice(-MAX_EVENTS),
@@ -64,10 +64,10 @@ export const cpuShare = (view: ServiceView, worker: number): number | null => {
   return seconds > 0 ? Math.max(0, (known.last.cpu - known.before.cpu) / seconds) : null;
 };
 
-/** Workers that are stopping. `connections` and `most` are null where nothing was measured. */
+/** Workers that are stopping. `connections` and `most` are null if they were not measured. */
 export type Drains = { readonly workers: number; readonly connections: number | null; readonly most: number | null };
 
-/** How far the drains are. */
+/** The progress of the drains. */
 export const drainsOf = (view: ServiceView): Drains => {
   const stopping = (view.status?.workers ?? []).filter((worker) => worker.state === "stopping");
   const counted = stopping.filter((worker) => worker.usage?.connections != null);

@@ -9,15 +9,15 @@ const ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J";
 const LEAVE = "\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l";
 
 export type ScreenEvents = {
-  /** What was typed. Not called where standard input is no terminal. */
+  /** Typed input. Not called if standard input is not a terminal. */
   readonly typed: (text: string) => void;
-  /** The size has changed, or we are back: everything must be redrawn. */
+  /** The size has changed, or the program continues after a stop: everything must be redrawn. */
   readonly changed: () => void;
   /** A signal or the end of the terminal ends the program with this status. The screen has been left. */
   readonly ended: (status: number) => void;
 };
 
-/** The terminal while it is ours. Draws only the lines that have changed. */
+/** The terminal while this program uses it. Draws only the lines that have changed. */
 export class Screen {
   readonly #out: Output;
   readonly #events: ScreenEvents;
@@ -32,11 +32,11 @@ export class Screen {
 
   get size(): { readonly columns: number; readonly rows: number } {
     const { columns, rows } = host.terminal.size(1) ?? { columns: 0, rows: 0 };
-    // A terminal that does not know its size says 0.
+    // A terminal without a known size reports 0.
     return { columns: columns > 0 ? columns : 80, rows: rows > 0 ? rows : 24 };
   }
 
-  /** Takes the terminal, until `close`. */
+  /** Uses the terminal until `close`. */
   open(): void {
     this.#on("SIGINT", () => this.#end(128 + 2));
     this.#on("SIGTERM", () => this.#end(128 + 15));
@@ -56,7 +56,7 @@ export class Screen {
     for (const forget of this.#forget.splice(0)) forget();
   }
 
-  /** Stops as any program does at Ctrl-Z, with the terminal as it was; `fg` brings it back. */
+  /** Suspends the program as Ctrl-Z does, with the terminal restored; `fg` continues it. */
   suspend(): void {
     this.#leave();
     host.processes.kill(host.processes.identity().pid, SIGNALS.SIGSTOP);
@@ -65,11 +65,11 @@ export class Screen {
   /** Shows these lines, one for each row of the screen. Only what has changed since the last time is written. */
   draw(lines: readonly string[]): void {
     if (!this.#isTaken) return;
-    // The size may be another one before a signal says so.
+    // The size may change before the signal arrives.
     const isWhole = lines.length !== this.#drawn.length;
     let text = isWhole ? "\x1b[2J" : "";
     for (const [row, line] of lines.entries()) {
-      // Erased first: behind a line that is as wide as the screen the cursor is still on its last character.
+      // Erased first: after a line that is as wide as the screen, the cursor is still on its last character.
       if (isWhole || line !== this.#drawn[row]) text += `\x1b[${row + 1};1H\x1b[K${line}`;
     }
     this.#drawn = lines;
@@ -117,7 +117,7 @@ export class Screen {
     try {
       host.terminal.setRaw(isRaw ? "raw" : "cooked");
     } catch (error) {
-      // The terminal is gone, and with it whatever there was to set.
+      // The terminal was closed, so there is nothing to restore.
       if (isRaw) throw error;
     }
   }
@@ -127,7 +127,7 @@ export class Screen {
     this.#events.ended(status);
   }
 
-  /** A terminal that is gone ends us as its hangup would. */
+  /** A closed terminal ends the program like SIGHUP. */
   #write(text: string): void {
     if (text === "") return;
     try {

@@ -1,5 +1,5 @@
-// The page of one service: what it is, its rollout and drains as bars, its workers, what happened last. A function of what is
-// known and of the terminal's size; it writes nothing.
+// The page of one service: its state, its rollout and drains as bars, its workers, the last events. A pure function of the
+// view and the terminal's size.
 import { host } from "#host";
 import type { EventEntry, RolloutInfo, Status } from "../../../control/messages.ts";
 import { escapeControls, since, span } from "../../terminal.ts";
@@ -11,12 +11,12 @@ import { drainsOf, readyIn, type ServiceView } from "./model.ts";
 import { bar, type Frame, isNarrow, type Line, type Piece, type Tone } from "./text.ts";
 import { workerLines, workerTable } from "./worker-table.ts";
 
-/** `scroll`: how many workers are above the first one that is shown. */
+/** `scroll`: how many workers are above the first visible one. */
 export const servicePage = (view: ServiceView, frame: Frame, scroll: number): readonly Line[] => {
   const top = [titleLine(view, frame), ...linkLines(view), ...socketLines(view, frame), ...rolloutLines(view, frame)];
   const table = workerTable(view, frame);
   const room = Math.max(0, frame.rows - top.length);
-  // What happened last gets a quarter, and what the workers leave.
+  // The last events get a quarter, and the rows that the workers do not need.
   const forEvents = Math.min(
     view.events.length + 1,
     Math.max(Math.floor(room / 4), room - table.workers.flat().length - 2),
@@ -56,7 +56,7 @@ const titleLine = (view: ServiceView, frame: Frame): Line => {
   );
 };
 
-/** Nothing while crank is there. */
+/** Empty while crank is reachable. */
 export const linkLines = ({ link }: ServiceView): readonly Line[] => {
   if (link.kind === "live") return [];
   if (link.kind === "connecting") return [[["Connecting", "dim"]]];
@@ -124,7 +124,7 @@ const rolloutBars = (status: Status, rollout: RolloutInfo, frame: Frame): Line[]
   ];
 };
 
-/** What it waits for before the next replacement. */
+/** The reason why the next replacement waits. */
 const waits = (waiting: NonNullable<RolloutInfo["waiting"]>, frame: Frame): string => {
   if (waiting.kind === "draining")
     return isNarrow(frame) ? `waits: ${waiting.limit} drain` : capital(waitsForDrain(waiting.limit));
@@ -169,7 +169,7 @@ const BAD: ReadonlySet<EventEntry["kind"]> = new Set([
   "messageSetAside",
 ]);
 
-/** One line of words: for terminals that cannot do more, and for pipes. */
+/** One line of text, for simple terminals and for pipes. */
 export const summaryLine = (view: ServiceView): string => {
   const name = escapeControls(view.name);
   const { link, status } = view;

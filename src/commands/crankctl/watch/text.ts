@@ -1,18 +1,18 @@
-// Lines for a terminal: pieces of text with a meaning, cut to a width, and what the meaning looks like. Everything that comes
-// from elsewhere has to be escaped before it gets here.
+// Lines for a terminal: pieces of text with a meaning, cut to a width, and the style of each meaning. Text from other
+// sources must be escaped before.
 
-/** What a piece of text means; how it looks is the palette's. */
+/** The meaning of a piece of text; the palette has its style. */
 export type Tone = "plain" | "title" | "dim" | "good" | "warn" | "bad" | "chosen";
 export type Piece = readonly [text: string, tone: Tone];
 export type Line = readonly Piece[];
 
-/** How a terminal is written to. Without `colour` nothing but text is. Without `utf8` what is not ASCII becomes a question mark. */
+/** The output settings of a terminal. Without `colour`, only text is written. Without `utf8`, characters outside of ASCII become question marks. */
 export type Style = { readonly colour: boolean; readonly utf8: boolean };
 
-/** How large the terminal is, and what it can show. */
+/** The size and the output settings of the terminal. */
 export type Frame = { readonly columns: number; readonly rows: number; readonly look: Style };
 
-/** Whether whole sentences and tables find no room. */
+/** Whether the screen is too narrow for sentences and tables. */
 export const isNarrow = ({ columns }: Pick<Frame, "columns">): boolean => columns < 50;
 
 /** SGR, ECMA-48 8.3.117. */
@@ -36,14 +36,14 @@ const columnsOf = (character: string): number => {
   return WIDE.test(character) ? 2 : 1;
 };
 
-/** How many columns a text takes (UAX #11, roughly; a terminal that thinks otherwise only moves the end of its line). */
+/** The width of a text in columns (UAX #11, roughly; if a terminal differs, only the end of the line moves). */
 export const widthOf = (text: string): number => {
   let width = 0;
   for (const character of text) width += columnsOf(character);
   return width;
 };
 
-/** As much of the text as fits into so many columns. */
+/** The part of the text that fits into `columns`. */
 const clip = (text: string, columns: number): string => {
   let width = 0;
   let end = 0;
@@ -55,14 +55,14 @@ const clip = (text: string, columns: number): string => {
   return text;
 };
 
-/** The text in exactly so many columns, at their left or right end. */
+/** The text in exactly `columns`, aligned left or right. */
 export const fit = (text: string, columns: number, side: "left" | "right"): string => {
   const cut = clip(text, columns);
   const space = " ".repeat(columns - widthOf(cut));
   return side === "left" ? cut + space : space + cut;
 };
 
-/** A line as bytes for a terminal of so many columns. */
+/** A line as text for a terminal of this width. */
 export const drawLine = (line: Line, columns: number, look: Style): string => {
   let remaining = columns;
   let drawn = "";
@@ -75,12 +75,12 @@ export const drawLine = (line: Line, columns: number, look: Style): string => {
   return drawn;
 };
 
-/** A bar of so many columns: `done` of `whole` full, `begun` more half full. */
+/** A bar of this width: `done` of `whole` full, `begun` more half full. */
 export const bar = (of: { done: number; begun?: number; whole: number }, columns: number, look: Style): string => {
   const [full, half, empty] = look.utf8 ? ["█", "▒", "░"] : ["#", "+", "."];
   const share = (count: number): number =>
     of.whole <= 0 ? 0 : Math.min(columns, Math.round((Math.min(count, of.whole) / of.whole) * columns));
-  // What is there at all is seen, and what is not all is not shown as all.
+  // A small value is still visible, and an incomplete value is never shown as complete.
   const done = of.done > 0 ? Math.max(1, of.done < of.whole ? Math.min(share(of.done), columns - 1) : columns) : 0;
   const begun = Math.max(done, share(of.done + (of.begun ?? 0)));
   return full.repeat(done) + half.repeat(begun - done) + empty.repeat(columns - begun);

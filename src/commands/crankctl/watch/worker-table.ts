@@ -1,4 +1,4 @@
-// The workers of a service as a table: what finds room on a line, and on a narrow screen a line more for what else there is.
+// The workers of a service as a table; on a narrow screen, a second line has the rest.
 import type { WorkerInfo } from "../../../control/messages.ts";
 import { escapeControls, span } from "../../terminal.ts";
 import { remarkOn } from "../workers/table.ts";
@@ -6,7 +6,7 @@ import { type Column, columnsFor, headerLine, rowLine } from "./columns.ts";
 import { cpuShare, type ServiceView } from "./model.ts";
 import { bar, type Frame, isNarrow, type Line, type Style, type Tone } from "./text.ts";
 
-/** The workers from number `scroll` on, those of the newest generation first, each in the lines that it takes; without a header. */
+/** The workers from number `scroll` on, the newest generation first, each as its lines; without a header. */
 export type WorkerTable = { readonly header: Line; readonly workers: readonly (readonly Line[])[] };
 
 /** Lays the workers out for a screen. */
@@ -19,7 +19,7 @@ export const workerTable = (view: ServiceView, frame: Frame): WorkerTable => {
   };
 };
 
-/** As many workers as there is room for, under the header, and how many more there are. */
+/** The workers that fit, under the header, and the number of the others. */
 export const workerLines = ({ header, workers }: WorkerTable, room: number, scroll: number): readonly Line[] => {
   if (room < 2 || workers.length === 0) return [];
   const remaining = workers.slice(Math.min(scroll, workers.length - 1));
@@ -31,7 +31,7 @@ export const workerLines = ({ header, workers }: WorkerTable, room: number, scro
 
 const TONES: Readonly<Record<WorkerInfo["state"], Tone>> = { starting: "plain", ready: "good", stopping: "warn" };
 
-/** What has no column on a narrow screen. */
+/** The values without a column on a narrow screen. */
 const moreOf = (worker: WorkerInfo): readonly Line[] => {
   const again = worker.restarts ?? 0;
   const parts = [...(again > 0 ? [`${again} again`] : []), ...(remarkOn(worker) === null ? [] : [statusOf(worker)])];
@@ -49,7 +49,7 @@ const amount = (bytes: number): string => {
   return `${remaining < 10 ? remaining.toFixed(1) : Math.round(remaining)}${units[unit] ?? ""}`;
 };
 
-/** Few are started again, and few say what they are doing: those have columns only where there are any. */
+/** Restart counts and status texts are rare: they have columns only if there are any. */
 const workerColumns = (view: ServiceView, { look, ...frame }: Frame): readonly Column<WorkerInfo>[] => {
   const workers = isNarrow(frame) ? [] : (view.status?.workers ?? []);
   const haveStatus = workers.some((worker) => remarkOn(worker) !== null);

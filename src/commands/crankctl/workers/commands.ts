@@ -37,7 +37,7 @@ export const ps = command({
   prepare: (flags, operands) => {
     refuseOperands(operands);
     return async (session) => {
-      // The plain lines have nothing that would have to be measured.
+      // The plain lines need no measurement.
       const isTable = session.json || session.out.isTerminal;
       const which = selector(flags);
       const workers = await session.ask((client) =>

@@ -1,5 +1,5 @@
 // Requests that an earlier crank refuses because of an unknown parameter: they are sent again without it.
-// What its answers lack is missing in their types.
+// The types of its answers lack the missing fields.
 import { CallError, type Client } from "../../../control/client.ts";
 import { ERROR_CODES, type Methods } from "../../../control/messages.ts";
 

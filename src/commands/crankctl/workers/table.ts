@@ -2,7 +2,7 @@
 import type { Usage, WorkerInfo } from "../../../control/messages.ts";
 import { escapeControls, quoted, size, span, table } from "../../terminal.ts";
 
-/** `PID ID STATE "CWD" [COMMAND]`, a line for each. */
+/** `PID ID STATE "CWD" [COMMAND]`, one line per worker. */
 export const workerLines = (workers: readonly WorkerInfo[]): string =>
   workers
     .map(
@@ -13,7 +13,7 @@ export const workerLines = (workers: readonly WorkerInfo[]): string =>
 
 /** A table with a header. */
 export const workerTable = (workers: readonly WorkerInfo[]): string => {
-  // Few services hand anything over, and few say what they are doing.
+  // Stored descriptors and status texts are rare.
   const hasTaken = workers.some(({ descriptors }) => descriptors !== undefined);
   const hasStatus = workers.some((worker) => remarkOn(worker) !== null);
   return table(
@@ -52,24 +52,24 @@ export const workerTable = (workers: readonly WorkerInfo[]): string => {
 export const remarkOn = ({ rest, status }: WorkerInfo): string | null =>
   rest === undefined ? (status ?? null) : `main process ended, ${rest} left`;
 
-/** So much of a status text stands in the table; all of it is in `-json`. */
+/** The length of a status text in the table; `-json` has the whole text. */
 const STATUS_WIDTH = 40;
 const statusText = (text: string): string => {
   const shown = escapeControls(text);
   return shown.length > STATUS_WIDTH ? `${shown.slice(0, STATUS_WIDTH - 1)}…` : shown;
 };
 
-/** Memory, processor time and connections; what is not known is a dash. */
+/** Memory, processor time and connections; a dash means unknown. */
 const usageCells = (usage: Usage | null | undefined): readonly string[] => [
   usage?.memory == null ? "-" : size(usage.memory),
   usage == null ? "-" : span(usage.cpu * 1000),
   String(usage?.connections ?? "-"),
 ];
 
-/** A directory as it was given, and, where a link was on the way, what it led to when it was deployed. */
+/** A directory as given and, if it had links, the target at its deploy. */
 export const directoryText = ({ cwd, resolved }: Pick<WorkerInfo, "cwd" | "resolved">): string =>
   escapeControls(resolved === undefined || resolved.cwd === cwd ? cwd : `${cwd} -> ${resolved.cwd}`);
 
-/** A command line on one line, as it was given. */
+/** A command line as given, on one line. */
 export const commandText = (of: { readonly command: readonly string[] }): string =>
   escapeControls(of.command.join(" "));
