@@ -114,7 +114,7 @@ describe("the process that has the address is named, with what to do", () => {
     const other = service.bench.start(["python3", "-c", script]);
     await other.wrote("stdout", "there");
     const said = await fails();
-    expect(said).toContain("another process has it");
+    expect(said).toContain("stop the process that uses it");
     expect(said).toMatch(new RegExp(`process ${other.pid} \\(\\S*python3 -c import socket`));
     expect(readdirSync(service.directory)).toContain("web.conf");
   });

@@ -98,7 +98,7 @@ describe("a journal", () => {
       const said = await fails();
       expect(said).toContain(`web.run/journal ${complaint}`);
       expect(said).toContain("it is kept as");
-      expect(said).toContain("another process has it");
+      expect(said).toContain("stop the process that uses it");
       expect(isAlive(pid)).toBe(true);
       leave(whole);
     }

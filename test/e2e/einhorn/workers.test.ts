@@ -24,7 +24,7 @@ describe("workers", () => {
       });
     }
     for (const pid of pids) expect(readFileSync(`/proc/${pid}/stat`, "utf8").split(" ")[4]).toBe(String(pid));
-    await master.wrote("stderr", "zz means nothing");
+    await master.wrote("stderr", "zz is unknown and ignored");
     await master.wrote("stdout", /^socket 0 127\.0\.0\.1 True /m);
     await master.wrote("stdout", /^socket 1 127\.0\.0\.1 False /m);
     const status = await stage.bench.run([CRANKCTL, "-ctl", stage.socket, "status", "-json"]);

@@ -147,7 +147,7 @@ test("all services of a prefix are a list, from which one is opened", async () =
   crank.signal("SIGKILL");
   await terminal.see(/^> web-a +1 +gone/m);
   await terminal.type("r");
-  await terminal.see("web-a cannot be reached");
+  await terminal.see("web-a is unreachable");
   // They outlive their crank.
   for (const { pid } of workers) process.kill(pid, "SIGKILL");
 });

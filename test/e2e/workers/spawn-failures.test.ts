@@ -39,7 +39,7 @@ test("a file that may not be executed, and one that is no program, are named", a
   const text = script("text", "words\n", 0o644);
   expect((await run("--", text)).stderr).toContain(`${text}: not executable: permission denied`);
   const words = script("words", "words\n");
-  expect((await run("--", words)).stderr).toContain(`${words}: not a program of this machine`);
+  expect((await run("--", words)).stderr).toContain(`${words}: not a program for this machine`);
 });
 
 test("a directory that is not there, or is none, is named", async () => {
