@@ -1,4 +1,4 @@
-// The figures of this build and of another one, measured in turn, so that what else the machine does goes into both alike.
+// The figures of this build and of another one, measured alternately, so that other load affects both equally.
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { ROOT } from "../test/e2e/harness/bench.ts";
@@ -7,7 +7,7 @@ import { type Figure, summarize } from "./measure.ts";
 /** One figure of both: all samples of this build, and of the other; `ratios`: this ÷ other, of the medians of each round. */
 export type Beside = { readonly figure: Figure; readonly other: readonly number[]; readonly ratios: readonly number[] };
 
-/** The figures of one build. None, and a word about it, if it cannot do what is measured. */
+/** The figures of one build. None, and a note, if it does not support the measurement. */
 const measureBuild = (name: string, build: string): readonly Figure[] => {
   const command = [join(ROOT, "bench/run.ts"), "--json", name];
   const env = { ...process.env, CRANK_BENCH_BUILD: build };
@@ -19,7 +19,7 @@ const measureBuild = (name: string, build: string): readonly Figure[] => {
 
 const medianOf = (figure: Figure | undefined): number => summarize(figure?.samples ?? []).median;
 
-/** Measures `rounds` times with each build; which of them comes first changes from round to round. */
+/** Measures `rounds` times with each build, in alternating order. */
 export const measureBeside = (name: string, build: string, rounds: number): readonly Beside[] => {
   const ours: (readonly Figure[])[] = [];
   const theirs: (readonly Figure[])[] = [];

@@ -1,6 +1,6 @@
-// What every measurement is made of: samples, their minimum, median and maximum, and the target that they are held against.
+// The parts of every measurement: samples, their minimum, median and maximum, and their target.
 
-/** `atMost` and `atLeast` are held against the median, or against the worst sample where `holds` says so. */
+/** `atMost` and `atLeast` apply to the median, or to the worst sample with `holds`. */
 export type Target = { readonly holds: "median" | "worst" } & (
   | { readonly atMost: number }
   | { readonly atLeast: number }
@@ -14,7 +14,7 @@ export type Figure = {
   readonly target: Target | null;
 };
 
-/** A file of this folder: some figures that are measured together. */
+/** A file of this folder: figures that are measured together. */
 export type Measurement = { readonly name: string; readonly measure: () => Promise<readonly Figure[]> };
 
 export type Summary = { readonly min: number; readonly median: number; readonly max: number };

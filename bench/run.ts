@@ -1,5 +1,5 @@
-// `make bench`: measures everything, or what is named on the command line, and prints each figure with its target. With
-// `--beside DIRECTORY` the same figures of another build, a checkout of crank that was made, are measured in turn with these.
+// `make bench`: runs all measurements, or those named on the command line, and prints each figure with its target. With
+// `--beside DIRECTORY`, another build, in a checkout of crank, is measured alternately with this one.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, release, totalmem } from "node:os";
@@ -60,13 +60,13 @@ const machine = (): string => {
   return `${cpus().length} × ${cpu?.model.trim() ?? "unknown processor"}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${system}, Linux ${release()}; Bun ${Bun.version}, Node ${firstLine("node")}, ${firstLine("cc")}`;
 };
 
-/** What the longest name needs. */
+/** The width of the longest name. */
 const NAME_WIDTH = 72;
 
 const round = (value: number): string =>
   Math.abs(value) >= 100 ? value.toFixed(0) : Math.abs(value) >= 1 ? value.toFixed(2) : value.toFixed(3);
 
-/** What stands in front of every figure, and its target behind it. */
+/** The columns before and after every figure. */
 const line = (figure: Figure, numbers: readonly string[], runs: number): string => {
   const reached = isReached(figure);
   const verdict = reached === null ? "" : reached ? "reached" : "MISSED";

@@ -1,4 +1,4 @@
-// What is measured: a crank with its own prefix, the processes that belong to it, and what /proc says of them.
+// The measured crank: with its own prefix, its processes, and their values in /proc.
 import { readdirSync, readFileSync } from "node:fs";
 import { compiled } from "../test/e2e/harness/apps.ts";
 import { Bench, type Running } from "../test/e2e/harness/bench.ts";
@@ -8,7 +8,7 @@ import { waitFor } from "../test/e2e/harness/wait.ts";
 /** The worker that measures. */
 export const STOPWATCH = compiled("stopwatch");
 
-/** Gives `use` a bench of its own and cleans it up. */
+/** Gives `use` its own bench and cleans it up. */
 export const withBench = async <T>(use: (bench: Bench) => Promise<T>): Promise<T> => {
   const bench = new Bench();
   try {
@@ -18,7 +18,7 @@ export const withBench = async <T>(use: (bench: Bench) => Promise<T>): Promise<T
   }
 };
 
-/** Runs a deploy to its end, which has to be a good one. */
+/** Runs a deploy, which must succeed. */
 export const deploy = async (bench: Bench, flags: readonly string[], command: readonly string[]): Promise<void> => {
   const ended = await bench.ctl("web", "run", "-wait", ...flags, "--", ...command);
   if (ended.status !== 0) throw new Error(`a deploy failed: ${ended.stderr}`);
@@ -30,7 +30,7 @@ export const untilAwake = (crank: Running): Promise<number> =>
   waitFor("the supervisor to be awake", () => supervisorOf(crank));
 
 /**
- * Resident memory, MB; what of it is the process's own, written by it (Private_Dirty); and what nobody else uses now
+ * Resident memory, MB; the part that the process has written (Private_Dirty); and the part that no other process uses
  * (Private_Clean too: the program's own pages, as long as no second process runs the same program).
  */
 export const memoryOf = (
@@ -46,7 +46,7 @@ export const memoryOf = (
   };
 };
 
-/** Context switches of all threads so far: each is a wake-up, or the end of one. */
+/** Context switches of all threads so far: each is the beginning or the end of a wake-up. */
 export const switchesOf = (pid: number): number => {
   let sum = 0;
   for (const thread of readdirSync(`/proc/${pid}/task`)) {

@@ -1,4 +1,4 @@
-// Connections refused or reset by deploys, under 50 clients that connect anew for every request and 500 that stay. Every
+// Connections refused or reset by deploys, with 50 clients that open a connection for every request and 500 long ones. Every
 // fifth deploy is followed by one that fails, so that every kind of answer is seen.
 import { compiled } from "../../test/e2e/harness/apps.ts";
 import { type Bench, portOf, type Running } from "../../test/e2e/harness/bench.ts";
@@ -11,12 +11,12 @@ import { deploy, withBench } from "../subject.ts";
 const ANEW = 50;
 const STAYS = 500;
 const KILL_EVERY_MS = 200;
-/** How long a worker takes to send its clients on: so long that the next deploys begin while it does. */
+/** The drain time of a worker: long enough that the next deploys begin during it. */
 const DRAIN_MS = 1_000;
 const FAILING_EVERY = 5;
-/** Between two deploys: some of those that stay move on. */
+/** Between two deploys: some of the long connections move on. */
 const PAUSE_MS = 250;
-/** Makes a deploy last so long that a supervisor is killed in the middle of nearly each. */
+/** Makes a deploy last long enough that a supervisor is killed during almost every one. */
 const LONGER = ["-min-ready", "0.15"];
 
 type Case = {
@@ -38,7 +38,7 @@ const CASES: readonly Case[] = [
   },
 ];
 
-/** A deploy that has to fail, and be answered so. */
+/** A deploy that must fail, with the right answer. */
 const deployInVain = async (bench: Bench): Promise<boolean> => {
   const ended = await bench.ctl("web", "run", "-wait", "--", "/bin/sh", "-c", "exit 3");
   return ended.status === 1 && ended.stdout.includes("Exited with code: 3");
@@ -63,7 +63,7 @@ const run = async (bench: Bench, crank: Running, { deploys, flags }: Case) => {
   return { ...(await load.stop()), wrong };
 };
 
-/** Kills the supervisor again and again until it is stopped, and tells how often. */
+/** Kills the supervisor repeatedly until it is stopped, and returns how often. */
 const startKilling = (crank: Running): { readonly stop: () => number } => {
   let killed = 0;
   const timer = setInterval(() => {

@@ -1,5 +1,5 @@
-// Counting the connections that workers hold: whether the count is exact, how long it takes, and what somebody who asks for
-// something else meanwhile notices of it.
+// Counting the connections that workers hold: whether the count is exact, how long it takes, and how much it delays other
+// requests.
 import { join } from "node:path";
 import { type Client, connect } from "../../src/control/client.ts";
 import { type Bench, portOf, ROOT } from "../../test/e2e/harness/bench.ts";
@@ -10,7 +10,7 @@ import { deploy, withBench } from "../subject.ts";
 const HOLDER = join(ROOT, "test/apps/holder.py");
 const CROWD = join(ROOT, "test/apps/crowd.py");
 
-/** How many, and how many processes of each of two workers hold them: none may have more than the machine allows (20,000 or so). */
+/** How many connections, and how many processes of each of two workers hold them: a process may hold about 20,000. */
 const CASES = [
   { count: 1, children: 0 },
   { count: 1000, children: 0 },
@@ -26,7 +26,7 @@ const connected = async (bench: Bench, port: number, count: number): Promise<voi
   await waitFor("the crowd", () => crowd.stdout().includes("held"));
 };
 
-/** The connections of all workers by one new measurement, and how long that took, ms. */
+/** The connections of all workers in one new measurement, and its duration, ms. */
 const countOnce = async (client: Client): Promise<{ readonly count: number; readonly ms: number }> => {
   const before = (await client.call("ps", {}))[0]?.usage?.at;
   for (;;) {
@@ -39,7 +39,7 @@ const countOnce = async (client: Client): Promise<{ readonly count: number; read
   }
 };
 
-/** How long small questions take, ms: one after the other, on a connection of their own. */
+/** The duration of small requests, ms: one after the other, on their own connection. */
 const roundTrips = async (client: Client): Promise<readonly number[]> => {
   const samples: number[] = [];
   for (let trip = 0; trip < ROUND_TRIPS; trip++) {
@@ -51,7 +51,7 @@ const roundTrips = async (client: Client): Promise<readonly number[]> => {
   return samples;
 };
 
-/** The same while measurements are begun as often as they may be. */
+/** The same while measurements are started as often as permitted. */
 const roundTripsMeanwhile = async (asks: Client, counts: Client): Promise<readonly number[]> => {
   let isOver = false;
   const counting = (async () => {
@@ -72,7 +72,7 @@ const measureCase = ({ count, children }: (typeof CASES)[number]): Promise<Figur
     const path = join(bench.directory, "web.ctl");
     const client = await connect({ kind: "unix", path }, () => {});
     const other = await connect({ kind: "unix", path }, () => {});
-    // The first one is to find them all accepted.
+    // Wait until all connections are accepted.
     await waitFor("all to be accepted", async () => (await countOnce(client)).count === count);
     const counts = [];
     for (let time = 0; time < TIMES; time++) counts.push(await countOnce(client));

@@ -1,5 +1,5 @@
-// Worker output passed on: how many bytes a second, against `cat` of the same pipe, and in how much memory. Measured with
-// the keeper's own output files, without a supervisor: it is never asked.
+// Throughput of worker output, compared with `cat` of the same pipe, and its memory. Measured with
+// the keeper's own output code, without a supervisor, which takes no part in it.
 import { spawnSync } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,19 +10,19 @@ import type { Figure, Measurement } from "../measure.ts";
 const RUNS = 7;
 const GB = 1e9;
 const TO_NULL_BYTES = 2 * GB;
-// Small enough for the page cache to take it before the disk slows the writers down.
+// Small enough for the page cache, so that the disk does not slow the writers down.
 const TO_FILE_BYTES = 0.3 * GB;
 const TEXT = "0";
 const JSON_LINES = "1";
 const PREFIX = "%t id=1 pid=%p ";
 const FRAGMENT = '"service":"web","id":1,"generation":1';
 
-/** The harness, and where files may be. */
+/** The harness, and a directory for files. */
 type Place = { readonly program: string; readonly directory: string };
 
 type Passed = { readonly seconds: number; readonly peakKiB: number };
 
-/** Runs the harness with its standard output at `path`; what it measured it says on its descriptor 3. */
+/** Runs the harness with its standard output at `path`; it reports its result on descriptor 3. */
 const run = ({ program, directory }: Place, path: string, words: readonly string[]): Passed => {
   const said = join(directory, "said");
   const stdout = openSync(path, "w");
@@ -41,7 +41,7 @@ const run = ({ program, directory }: Place, path: string, words: readonly string
 const pass = (place: Place, path: string, bytes: number, format: string): Passed =>
   run(place, path, ["pass", String(bytes), PREFIX, FRAGMENT, format]);
 
-/** The same bytes through the keeper's code and through `cat`, each into a new file: how much of cat's speed is left. */
+/** The same bytes through the keeper's code and through `cat`, each into a new file: the speed relative to cat. */
 const shareOfCat = (place: Place, file: string): number => {
   rmSync(file, { force: true });
   const passed = pass(place, file, TO_FILE_BYTES, TEXT);

@@ -1,4 +1,4 @@
-// The program that `core.ts` has linked for the engine.
+// The program that `core.ts` links for the engine.
 import { host } from "#host";
 import { programOf } from "../../src/host/engine/program.ts";
 import { measureEvents } from "./core-events.ts";

@@ -12,7 +12,7 @@ const BATCHES = 61;
 /** Short, so that most batches are not interrupted by other processes. */
 const BATCH_MS = 1;
 
-/** What is measured, and of how many workers: µs for each event, one sample for each batch. */
+/** The kind of event and the number of workers: µs per event, one sample per batch. */
 export type Sample = { readonly event: string; readonly workers: number; readonly micros: readonly number[] };
 
 const LIVENESS: Spec["liveness"] = {
@@ -24,7 +24,7 @@ const LIVENESS: Spec["liveness"] = {
   threshold: 2,
 };
 
-/** A service of so many workers, on which events are tried out. */
+/** A service with this many workers, on which events are measured. */
 export class Fleet {
   state: State = initialState({ respawn: { baseMs: 0 }, history: [] });
   now = 1000;
@@ -50,7 +50,7 @@ export class Fleet {
     this.send({ kind: "workerReady", now: this.now, at: this.now, worker });
   }
 
-  /** Lets all of a first deploy get ready. */
+  /** Makes all workers of a first deploy ready. */
   deploy(instances: number, changes: Partial<Spec> = {}): this {
     this.run(instances, changes);
     for (let worker = 1; worker <= instances; worker++) this.ready(worker);
@@ -67,7 +67,7 @@ type Trial = { readonly state: State; readonly event: CoreEvent };
 
 const EXIT = { kind: "exit", code: 0 } as const;
 
-/** Each kind of event that is about one worker, among so many. */
+/** Each kind of event about one worker, among this many workers. */
 const TRIALS: Readonly<Record<string, (workers: number) => Trial>> = {
   "READY in a rollout": (workers) => {
     const fleet = new Fleet().deploy(workers);
@@ -106,7 +106,7 @@ const TRIALS: Readonly<Record<string, (workers: number) => Trial>> = {
   },
 };
 
-/** Takes the step, and asks when the next deadline is, as the supervisor does at each event. */
+/** Takes the step and computes the next deadline, as the supervisor does at each event. */
 const take = ({ state, event }: Trial, times: number): void => {
   for (let time = 0; time < times; time++) nextDeadline(step(state, event).state);
 };
@@ -117,7 +117,7 @@ const timed = (trial: Trial, times: number, now: () => number): number => {
   return now() - begun;
 };
 
-/** Tries all of it. `now`: a clock, ms. */
+/** Measures all of it. `now`: a clock, ms. */
 export const measureEvents = (now: () => number): readonly Sample[] =>
   Object.entries(TRIALS).flatMap(([event, trialOf]) =>
     FLEETS.map((workers) => {

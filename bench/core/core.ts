@@ -1,4 +1,4 @@
-// What one event costs the core on the engine, in fleets of several sizes: an event about one worker costs the same in all.
+// The cost of one event in the core on the engine, in fleets of several sizes: an event about one worker must cost the same in all.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -36,7 +36,7 @@ export const core: Measurement = {
   measure: async () => {
     await bundle();
     run("make", ["--no-print-directory", `${NAME}.image`]);
-    // What was printed by measureEvents.
+    // Printed by measureEvents.
     const samples = JSON.parse(run("build/engine/build", ["run", "mapped", `${NAME}.image`])) as Sample[];
     const costs = samples.map(
       ({ event, workers, micros }): Figure => ({

@@ -1,4 +1,4 @@
-// Keeper and supervisor killed together, fifty times, under clients that come and stay, and started again after 0 to 5 s;
+// Kills keeper and supervisor together, fifty times, under short and long connections, and restarts crank after 0 to 5 s;
 // every third time in the middle of a deploy.
 import { compiled } from "../../test/e2e/harness/apps.ts";
 import type { Running } from "../../test/e2e/harness/bench.ts";
@@ -12,10 +12,10 @@ const LONGEST_PAUSE_MS = 5_000;
 const ANEW = 20;
 const STAYS = 100;
 const DEPLOY_EVERY = 3;
-/** One numbered line of this many bytes from each worker, every so many ms. */
+/** Each worker prints one numbered line of this many bytes at this interval, ms. */
 const LINE_MS = 5;
 const LINE_BYTES = 200;
-/** What the keeper reads at once: so much of what it had read can be lost, or said twice. */
+/** The size of one read of the keeper: at most this much output can be lost or repeated. */
 const BUFFER_BYTES = 64 * 1024;
 
 const server = (version: number): readonly string[] => [
@@ -23,7 +23,7 @@ const server = (version: number): readonly string[] => [
   `v${version}`,
 ];
 
-/** What one crank said: whole numbered lines by worker, and lines that are none. */
+/** The output of one crank: complete numbered lines by worker, and other lines. */
 const heard = (text: string): { readonly numbers: Map<string, number[]>; readonly torn: number } => {
   const numbers = new Map<string, number[]>();
   let torn = 0;
@@ -35,7 +35,7 @@ const heard = (text: string): { readonly numbers: Map<string, number[]>; readonl
   return { numbers, torn };
 };
 
-/** Lines of one worker that are missing between what two cranks said, or that both said. */
+/** Lines of one worker that are missing between the outputs of two cranks, or in both. */
 const gaps = (before: Map<string, number[]>, after: Map<string, number[]>): number[] =>
   [...after].flatMap(([pid, [first = 0]]) => {
     const last = before.get(pid)?.at(-1);

@@ -1,4 +1,4 @@
-// 500 workers: the first start, a whole rollout, and how long a question takes meanwhile.
+// 500 workers: the first start, a whole rollout, and the duration of a request during it.
 import { join } from "node:path";
 import type { Bench } from "../../test/e2e/harness/bench.ts";
 import type { Measurement } from "../measure.ts";

@@ -1,5 +1,5 @@
-// The programs that crank stands in for, by crank's own measures: their start, their control programs, and what is left of
-// them at rest. One row of the table for each.
+// The front ends, by crank's own measures: their start, their control programs, and their memory
+// at rest. One row of the table for each.
 import { join } from "node:path";
 import { BUILD } from "../../test/e2e/harness/bench.ts";
 import { waitFor } from "../../test/e2e/harness/wait.ts";
@@ -11,7 +11,7 @@ const STARTS = 20;
 const PAIRS = 25;
 const SETTLE_MS = 30_000;
 
-/** `start`: the command line that makes the socket, a first word of `bin/`. `control`: a question to it, null: there is none of its own. */
+/** `start`: the command line that opens the socket, with a program of `bin/`. `control`: a control command, null: there is none. */
 type FrontEnd = {
   readonly start: (socket: string) => readonly string[];
   readonly control: ((socket: string) => readonly string[]) | null;

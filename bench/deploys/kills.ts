@@ -1,5 +1,5 @@
-// A thousand times SIGKILL of the supervisor, at any moment, while one deploy follows the other: what was said, told,
-// answered and recorded is looked through for what is missing and what is there twice.
+// A thousand SIGKILLs of the supervisor, at random moments, during continuous deploys: the output, events,
+// answers and record are checked for missing and repeated items.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { compiled } from "../../test/e2e/harness/apps.ts";
@@ -11,7 +11,7 @@ import type { Figure, Measurement } from "../measure.ts";
 import { deploy, withBench } from "../subject.ts";
 
 const KILLS = 1_000;
-/** From one kill to the next supervisor's: at most so much later, ms; often enough it has not even begun to work. */
+/** Maximum time between two kills, ms; often the next supervisor has not begun to work. */
 const LATEST_MS = 120;
 const ANEW = 10;
 const STAYS = 50;
@@ -19,7 +19,7 @@ const LINE_MS = 5;
 const LINE_BYTES = 100;
 const FAILING_EVERY = 4;
 
-/** An event as `crankctl events -json` prints it, as far as it is looked at here. */
+/** The checked part of an event as `crankctl events -json` prints it. */
 type Event = { readonly seq: number; readonly kind: string; readonly worker?: number; readonly generation?: number };
 
 const server = (version: number): readonly string[] => [
@@ -27,7 +27,7 @@ const server = (version: number): readonly string[] => [
   `v${version}`,
 ];
 
-/** Kills the supervisor again and again, a moment after it is there. */
+/** Kills the supervisor repeatedly, shortly after it has started. */
 const killAThousandTimes = async (crank: Running): Promise<void> => {
   for (let kill = 0; kill < KILLS; kill++) {
     const supervisor = await waitFor("a supervisor", () => supervisorOf(crank));
@@ -37,7 +37,7 @@ const killAThousandTimes = async (crank: Running): Promise<void> => {
   }
 };
 
-/** Deploys until it is over; every so often one that has to fail. Returns how many there were, and how many were answered wrongly. */
+/** Deploys until the end; some must fail. Returns the number of deploys, and of wrong answers. */
 const deployUntil = async (bench: Bench, isOver: () => boolean): Promise<{ deploys: number; wrong: number }> => {
   let wrong = 0;
   let deploys = 0;
@@ -54,11 +54,11 @@ const deployUntil = async (bench: Bench, isOver: () => boolean): Promise<{ deplo
   return { deploys, wrong };
 };
 
-/** How many numbers from `first` on are not there exactly once, or not in their order. */
+/** How many numbers from `first` on are missing, repeated or out of order. */
 const disorder = (numbers: readonly number[], first: number): number =>
   numbers.filter((number, index) => number !== first + index).length;
 
-/** What is missing or doubled among the events: numbers, ends of workers, ends of rollouts. */
+/** Missing or repeated events: numbers, exits of workers, ends of rollouts. */
 const wrongEvents = (events: readonly Event[]): number => {
   const times = (kind: string, of: "worker" | "generation"): Map<number, number> => {
     const counts = new Map<number, number>();
@@ -89,7 +89,7 @@ const wrongEvents = (events: readonly Event[]): number => {
   );
 };
 
-/** Lines of workers that are missing, doubled or out of their order. */
+/** Lines of workers that are missing, repeated or out of order. */
 const wrongLines = (output: string): number => {
   const numbers = new Map<string, number[]>();
   let torn = 0;
@@ -102,7 +102,7 @@ const wrongLines = (output: string): number => {
   return [...numbers.values()].reduce((sum, said) => sum + disorder(said, 1), torn);
 };
 
-/** Sentences of crank's own about single workers and generations that are there twice. */
+/** Repeated log lines of crank about single workers and generations. */
 const doubledLog = (log: string): number => {
   const sentences = log
     .split("\n")

@@ -1,5 +1,5 @@
-// READY=1 sent by a new worker, told by itself → SIGTERM sent to the old one, told by the kernel; where that says nothing, by
-// the old worker, when it has it.
+// From READY=1 of a new worker, by its own clock, to SIGTERM of the old one, by the kernel's trace; without the trace, by
+// the old worker when it receives it.
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { deploy, STOPWATCH, withBench } from "../subject.ts";
 import { traceSignals } from "./sent-signals.ts";
 
 const NS_PER_MS = 1e6;
-/** How long a worker takes until it is ready: long enough for its own start to be over. */
+/** How long a worker takes until it is ready: longer than its own start. */
 const WARM_MS = 2;
 const FRESH_DAEMONS = 20;
 const FIRST_DEPLOYS = 3;
@@ -19,11 +19,11 @@ type Setting = {
   readonly linger: string;
   readonly deploys: number;
   readonly delayMs: number;
-  /** Whether a worker that was replaced at the beginning is still there, deaf, and floods its output. */
+  /** Whether a worker that was replaced at the beginning still runs, ignores its stop signal and floods its output. */
   readonly flood: "yes" | "no";
 };
 
-/** Reloads again and again over one connection, so that no client's own start is in the way. */
+/** Reloads repeatedly on one connection, so that the start of a client is not measured. */
 const reload = (path: string, times: number): Promise<void> =>
   new Promise((resolve, reject) => {
     let left = times;
@@ -49,10 +49,10 @@ const reload = (path: string, times: number): Promise<void> =>
     );
   });
 
-/** Deploys again and again; the n-th SIGTERM follows the READY of worker n + 1. */
+/** Deploys repeatedly; the n-th SIGTERM follows the READY of worker n + 1. */
 const measureDeploys = ({ linger, deploys, delayMs, flood }: Setting): Promise<number[]> =>
   withBench(async (bench) => {
-    // Its standard output goes to /dev/null: a flood is not to be read by the one who measures.
+    // Its standard output goes to /dev/null, so that the measuring process does not read the flood.
     const command = `exec ${CRANK} -prefix ${bench.directory} -name web -bind 127.0.0.1:0 -linger ${linger} >/dev/null`;
     const crank = bench.start(["sh", "-c", command]);
     await waitFor("crank's start", () => crank.stderr().includes("Listening on"));
@@ -77,12 +77,12 @@ const measureDeploys = ({ linger, deploys, delayMs, flood }: Setting): Promise<n
     const received = await waitFor("all moments", () => moments("term").length >= deploys && moments("term"));
     const term = sent?.moments() ?? received;
     sent?.end();
-    // A worker tells both of its moments when it ends, so the last one's READY is not among them.
+    // A worker reports both times when it exits, so the READY of the last one is missing.
     const ready = moments("ready").slice(1);
     return ready.map((moment, index) => ((term[index] ?? Number.NaN) - moment) / NS_PER_MS);
   });
 
-/** What users see: hardly anybody deploys a hundred times in a row. The last READY of each daemon is not told. */
+/** The case of users, who do not deploy a hundred times in a row. The last READY of each daemon is missing. */
 const measureFresh = async (): Promise<number[]> => {
   const samples: number[] = [];
   for (let daemon = 0; daemon < FRESH_DAEMONS; daemon++) {

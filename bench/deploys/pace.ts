@@ -5,7 +5,7 @@ import { summarize } from "../measure.ts";
 const TIMES = 11;
 const ADDITIONS = 5_000_000;
 
-/** How long a loop takes that is always the same one: the median of some runs, ms. */
+/** The duration of a fixed loop: the median of some runs, ms. */
 export const pace = (): number => {
   const samples: number[] = [];
   for (let time = 0; time < TIMES; time++) {

@@ -1,5 +1,5 @@
-// When signals were sent, as the kernel's own trace has it (tracefs, event signal:signal_generate): to the microsecond, and
-// however long the one who gets them waits for a processor.
+// When signals were sent, by the kernel's trace (tracefs, event signal:signal_generate): exact to the microsecond, and
+// independent of when the receiver runs.
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -13,7 +13,7 @@ export type SentSignals = {
   end(): void;
 };
 
-/** Begins to trace the signals of this number that are sent to programs of this name. Null where the kernel lets nobody do so. */
+/** Begins to trace the signals of this number that are sent to programs of this name. Null if the kernel does not permit it. */
 export const traceSignals = (program: string, signal: number): SentSignals | null => {
   const trace = join(INSTANCES, `crank-bench-${process.pid}`);
   const event = join(trace, "events/signal/signal_generate");

@@ -1,4 +1,4 @@
-// Two deploys side by side in one picture: how many clients came back in each quarter of a second.
+// Two deploys in one picture: how many clients reconnected in each quarter of a second.
 import {
   ALARM,
   box,
@@ -13,17 +13,17 @@ import {
   text,
 } from "../../examples/demo/picture/svg.ts";
 
-/** `returnsMs`: when each client was back, after the first one. */
+/** `returnsMs`: when each client had reconnected, relative to the first one. */
 export type Comeback = { readonly spreadMs: number; readonly returnsMs: readonly number[]; readonly failures: number };
 
 const WIDTH = 860;
 const PANEL = { left: 70, right: 840, height: 190, above: 60, between: 75 } as const;
-/** Room for the words at the highest bar. */
+/** Space for the label of the highest bar. */
 const LABEL_WIDTH = 300;
 const BIN_MS = 250;
 const SECOND_MS = 1_000;
 
-/** Clients a second, for each bin. */
+/** Clients per second, for each bin. */
 const ratesOf = (comeback: Comeback, bins: number): readonly number[] => {
   const counts = Array.from({ length: bins }, () => 0);
   for (const at of comeback.returnsMs) {

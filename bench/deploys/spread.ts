@@ -1,5 +1,5 @@
-// How 10,000 WebSocket clients come back when their worker is replaced, with and without a spread: each of them connects
-// anew as soon as it is closed, and what counts is when it stands again. Leaves a picture of both in build/spread.svg;
+// How 10,000 WebSocket clients reconnect when their worker is replaced, with and without a spread: each of them reconnects
+// as soon as it is closed; the time until the connection is open again is measured. Writes a picture of both to build/spread.svg;
 // docs/worker-spread.svg is a copy of one.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,16 +11,16 @@ import { type Comeback, spreadPicture } from "./spread-picture.ts";
 
 const CLIENTS = 10_000;
 const SPREAD_MS = 20_000;
-/** So many are connected at a time at the start. */
+/** How many connect concurrently at the start. */
 const AT_ONCE = 200;
-/** The whole drain, to be on the safe side, s. */
+/** The limit for the whole drain, s. */
 const STOP_S = 120;
 const SECOND_MS = 1_000;
 
 const WORKER = ["node", join(ROOT, "test/apps/library/worker.mjs"), "ws"];
 
 class Crowd {
-  /** When clients stood again after they had been closed, as performance.now() tells it. */
+  /** When clients had reconnected after they were closed, in the time of performance.now(). */
   readonly returns: number[] = [];
   readonly codes = new Map<number, number>();
   failures = 0;
@@ -42,13 +42,13 @@ class Crowd {
     for (const socket of this.#sockets) socket.terminate();
   }
 
-  /** One client: connects, and does so again when it is closed. Resolves when it stands for the first time. */
+  /** One client: connects, and reconnects when it is closed. Resolves when it is connected for the first time. */
   #connect(index: number, wasThere = false): Promise<void> {
-    // More than one address, so that there are ports enough for those who come and those who have just gone.
+    // Several addresses, so that there are enough ports for new and recently closed connections.
     const socket = new WebSocket(`ws://127.0.0.${1 + (index % 4)}:${this.#port}/`);
     this.#sockets.add(socket);
     return new Promise((resolve) => {
-      // The server's first words, not the handshake: the worker itself has taken the client.
+      // The server's first message, not the handshake, shows that the worker itself has accepted the client.
       socket.onmessage = () => {
         if (wasThere) this.returns.push(performance.now());
         resolve();
@@ -66,7 +66,7 @@ class Crowd {
   }
 }
 
-/** A deploy under all clients, until all are back: when each of them came, ms after the deploy. */
+/** A deploy with all clients connected: when each of them reconnected, ms after the deploy. */
 const measureDeploy = (spreadMs: number): Promise<Comeback> =>
   withBench(async (bench) => {
     const crank = await bench.crank("web", ["-bind", "0.0.0.0:0"]);
@@ -86,7 +86,7 @@ const measureDeploy = (spreadMs: number): Promise<Comeback> =>
     return { spreadMs, returnsMs: crowd.returns.map((at) => at - first), failures: crowd.failures };
   });
 
-/** The most that came within any second. */
+/** The maximum number within any second. */
 const busiestSecond = ({ returnsMs }: Comeback): number => {
   let most = 0;
   let from = 0;

@@ -1,5 +1,5 @@
-// Two hundred upgrades in place under clients that come and stay, of the supervisor alone and of the keeper too, every tenth
-// in the middle of a deploy; and how long a client of the control socket waits meanwhile.
+// Two hundred upgrades in place with short and long connections, of the supervisor alone and of the keeper too, every tenth
+// during a deploy; and how long a client of the control socket waits.
 import { createConnection, type Socket } from "node:net";
 import { compiled } from "../../test/e2e/harness/apps.ts";
 import { changeKeeper, install, pointTo } from "../../test/e2e/harness/installation.ts";
@@ -12,12 +12,12 @@ const UPGRADES = 200;
 const DEPLOY_EVERY = 10;
 const ANEW = 50;
 const STAYS = 500;
-/** Between two questions of the client that measures. */
+/** Pause between two requests of the measuring client. */
 const PAUSE_MS = 1;
 
 const server = (version: number): readonly string[] => [compiled("worker"), "-drain", "500", `v${version}`];
 
-/** A client that asks again and again: how long it waited for each answer. */
+/** A client that sends requests continuously: how long it waited for each answer. */
 class Asking {
   readonly #socket: Socket;
   #askedAt = 0;
@@ -41,7 +41,7 @@ class Asking {
     this.#socket.write('{"jsonrpc":"2.0","id":1,"method":"history"}\n');
   }
 
-  /** The longest wait since it was asked last, ms. */
+  /** The longest wait since the last call, ms. */
   takeLongest(): number {
     const longest = Math.max(this.#longest, 0);
     this.#longest = 0;

@@ -4,7 +4,7 @@ import { deploy, memoryOf, openFiles, STOPWATCH, untilAwake, withBench } from ".
 
 const WARM_UP = 50;
 const REPLACEMENTS = 1_000;
-/** Long enough for the supervisor to have given back what it gives back at rest. */
+/** Long enough for the supervisor to release the memory that it releases at rest. */
 const QUIET_MS = 2_000;
 
 export const growth: Measurement = {

@@ -1,4 +1,4 @@
-// What `make install` puts on disk, without manual pages, licences and the library for workers.
+// The size of `make install` on disk, without manual pages, licences and the library for workers.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -24,7 +24,7 @@ export const installed: Measurement = {
       if (made.status !== 0) throw new Error(`make install failed: ${made.stderr}`);
       for (const path of NO_PROGRAMS) rmSync(join(directory, path), { recursive: true, force: true });
       const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-      // By inode: a second name takes no room.
+      // By inode: a second name takes no space.
       const sizes = new Map(
         files.map(({ parentPath, name }) => statSync(join(parentPath, name))).map(({ ino, size }) => [ino, size / MB]),
       );

@@ -13,7 +13,7 @@ export const rest: Measurement = {
       await deploy(bench, ["-instances", "4"], [STOPWATCH]);
       await untilAsleep(crank);
       await Bun.sleep(SETTLE_MS);
-      // The keeper is all that is left: the supervisor is not a process now.
+      // Only the keeper runs: the supervisor has exited.
       const { resident, own, unshared } = memoryOf(crank.pid);
       const before = switchesOf(crank.pid);
       await Bun.sleep(WATCH_MS);

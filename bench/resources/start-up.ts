@@ -1,4 +1,4 @@
-// crank started → the socket accepts, seen by a small program that starts it and tries to connect.
+// From the start of crank until its socket accepts, measured by a small program that starts it and connects.
 import { join } from "node:path";
 import { CRANK } from "../../test/e2e/harness/bench.ts";
 import type { Measurement } from "../measure.ts";

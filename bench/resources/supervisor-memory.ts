@@ -1,17 +1,17 @@
-// The supervisor's memory after many events, and after many more.
+// The supervisor's memory after many events, and after many further events.
 import { join } from "node:path";
 import type { Figure, Measurement } from "../measure.ts";
 import { deploy, memoryOf, STOPWATCH, untilAwake, withBench } from "../subject.ts";
 
-/** How many in all when it is looked at. */
+/** The number of events at each measurement. */
 const EVENTS = [20_000, 100_000] as const;
-/** Long enough for the supervisor to have given back what it gives back at rest. */
+/** Long enough for the supervisor to release the memory that it releases at rest. */
 const QUIET_MS = 2_000;
-/** What a page more or less, or one more string, may make. */
+/** Tolerance for single pages and strings. */
 const NO_GROWTH_MB = 0.1;
 const AT_ONCE = 50;
 
-/** Sends `count` requests over one connection, some at a time, and waits for all answers. */
+/** Sends `count` requests on one connection, some at a time, and waits for all answers. */
 export const request = (path: string, count: number): Promise<void> =>
   new Promise((resolve, reject) => {
     let sent = 0;

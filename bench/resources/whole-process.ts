@@ -1,5 +1,5 @@
-// Whole processes, from start to end, in turn with `node -e 0` and with an empty static C program: on a machine that others
-// share only their ratios mean something.
+// Whole processes, from start to exit, alternately with `node -e 0` and with an empty static C program: on a shared machine
+// only their ratios are meaningful.
 import { spawnSync } from "node:child_process";
 import { compiled, compiledStatically } from "../../test/e2e/harness/apps.ts";
 import type { Figure, Measurement, Target } from "../measure.ts";
@@ -9,7 +9,7 @@ const SCALE_RUNS = 25;
 
 export const NODE: readonly string[] = ["node", "-e", "0"];
 
-/** Runs the commands one after the other, and tells how long each took, ms. Throws if one fails. */
+/** Runs the commands one after the other, and returns their durations, ms. Throws if one fails. */
 export const timeEach = (commands: readonly (readonly string[])[]): readonly number[] => {
   const words = commands.flatMap((command, index) => (index === 0 ? command : [";", ...command]));
   const ended = spawnSync(compiledStatically("timer"), words, {
@@ -23,7 +23,7 @@ export const timeEach = (commands: readonly (readonly string[])[]): readonly num
     .map((line) => Number(line) / NS_PER_MS);
 };
 
-/** What took how long, and how long `node -e 0` took beside it, both ms. */
+/** Durations of a command, and of `node -e 0` beside it, ms. */
 export type Pair = readonly [ours: number, node: number];
 
 export const timeBesideNode = (command: readonly string[]): Pair => {
@@ -31,7 +31,7 @@ export const timeBesideNode = (command: readonly string[]): Pair => {
   return [ours, node];
 };
 
-/** How long until a unix socket accepts that this command makes, beside `node -e 0`. */
+/** How long until the unix socket of this command accepts, beside `node -e 0`. */
 export const timeToAccept = (socket: string, command: readonly string[]): Pair => {
   const started = spawnSync(compiled("starter"), [socket, ...command], { encoding: "utf8" });
   if (started.status !== 0) throw new Error(`${command[0]} does not accept: ${started.stderr}`);
@@ -39,7 +39,7 @@ export const timeToAccept = (socket: string, command: readonly string[]): Pair =
   return [Number(started.stdout) / NS_PER_MS, node];
 };
 
-/** The ratio, held against its target, and what it is made of. */
+/** The ratio with its target, and its parts. */
 export const besideNode = (name: string, pairs: readonly Pair[], atMost: number): readonly Figure[] => {
   const target: Target = { holds: "median", atMost };
   return [

@@ -1,12 +1,12 @@
-// The demo's clients: some hold a WebSocket and talk now and then, some connect anew for every request. They count what
-// happens to them, and cause nothing themselves: every connection is read to its end and closed in order.
+// The demo's clients: some hold a WebSocket and send messages, some open a connection for every request. They count what
+// happens to their connections, and close every connection in order.
 import { randomBytes } from "node:crypto";
 import { connect, type Socket } from "node:net";
 import { clientFrame, FrameReader, GOING_AWAY, OPCODES } from "../websocket-server/frames.ts";
 
 /**
- * `answered`: requests on connections of their own. `messages`: answered on those that stay. `moved`: a server that goes
- * away sent a client on, which then came back. `cut`: an answer or a connection ended in the middle, or never came.
+ * `answered`: requests with one connection each. `messages`: answered on long connections. `moved`: a stopping server
+ * asked a client to reconnect, and it did. `cut`: an answer or a connection ended early, or never came.
  */
 export type Counts = {
   answered: number;
@@ -20,21 +20,21 @@ export type Counts = {
 export type ClientsOptions = {
   readonly port: number;
   readonly stays: number;
-  /** How often each of those that stay talks, ms. */
+  /** The interval of messages on each long connection, ms. */
   readonly talkMs: number;
   readonly anew: number;
-  /** How long each of those that connect anew waits between two requests, ms. */
+  /** The pause between two requests of each other client, ms. */
   readonly pauseMs: number;
 };
 
-/** A connection that hears nothing for so long is lost, ms. */
+/** A connection without an answer for this time is lost, ms. */
 const SILENCE_MS = 20_000;
 
 type Fate = "closed" | "refused" | "reset" | "cut";
 
 export class Clients {
   readonly counts: Counts = { answered: 0, messages: 0, moved: 0, refused: 0, reset: 0, cut: 0 };
-  /** The first few things that went wrong, in words. */
+  /** Descriptions of the first few failures. */
   readonly problems: string[] = [];
   readonly #options: ClientsOptions;
   readonly #loops: readonly Promise<void>[];
@@ -49,12 +49,12 @@ export class Clients {
     ];
   }
 
-  /** How many have a WebSocket that answers, now. */
+  /** How many WebSockets answer at the moment. */
   get staying(): number {
     return this.#staying;
   }
 
-  /** Lets all clients end what they do, and waits for it. */
+  /** Stops all clients, and waits until their requests are finished. */
   async stop(): Promise<void> {
     this.#isOver = true;
     await Promise.all(this.#loops);
@@ -73,7 +73,7 @@ export class Clients {
     }
   }
 
-  /** Comes back each time it is sent on. */
+  /** Reconnects each time it is asked to. */
   async #stay(index: number): Promise<void> {
     const client = new StayingClient(this.#options.talkMs, {
       greeted: () => {
@@ -94,7 +94,7 @@ export class Clients {
     }
   }
 
-  /** Connects, says `opening`, hands over what comes, and tells how it ended. */
+  /** Connects, sends `opening`, passes received data on, and reports how the connection ended. */
   #converse(opening: string, hear: (socket: Socket, piece: Buffer) => void): Promise<Fate> {
     return new Promise((resolve) => {
       const socket = connect({ port: this.#options.port, host: "127.0.0.1" }, () => socket.write(opening));
@@ -118,14 +118,14 @@ export class Clients {
 
 type StayingEvents = { greeted(): void; answered(): void };
 
-/** The state of one client that stays, over all of its connections. What was not answered is asked again on the next. */
+/** The state of one long-lived client over all its connections. Unanswered messages are repeated on the next one. */
 class StayingClient {
   isGreeted = false;
   isSentOn = false;
   readonly #talkMs: number;
   readonly #events: StayingEvents;
   #reader = new FrameReader();
-  /** The bytes of the handshake's answer, until it is whole. */
+  /** The bytes of the handshake's answer until it is complete. */
   #handshake: string | null = "";
   #timer: ReturnType<typeof setInterval> | undefined;
   #number = 0;
@@ -203,7 +203,7 @@ class StayingClient {
   }
 }
 
-/** Whether an HTTP answer has come to its end. The example server tells its length. */
+/** Whether an HTTP answer is complete. The example server sends its length. */
 const isWhole = (text: string): boolean => {
   const end = text.indexOf("\r\n\r\n");
   const length = /content-length: (\d+)/i.exec(text)?.[1];

@@ -1,5 +1,5 @@
-// `make demo`: a WebSocket server in a pool of three under crank, 500 clients that stay and 20 that connect anew all the
-// time, five deploys, one of them broken on purpose, and the supervisor killed twice. It prints what the clients noticed,
+// `make demo`: a WebSocket server in a pool of three under crank, 500 long-lived clients and 20 that reconnect continuously,
+// five deploys, one of them broken on purpose, and two kills of the supervisor. It prints what the clients noticed,
 // draws build/demo.svg, and ends with status 1 if a connection was refused or reset.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -16,9 +16,9 @@ const PICTURE = join(ROOT, "build/demo.svg");
 const STAYS = 500;
 const ANEW = 20;
 const INSTANCES = 3;
-/** How long the clients of a worker that stops are given to go elsewhere, one after the other, ms. */
+/** The time over which a stopping worker asks its clients to reconnect, ms. */
 const DRAIN_MS = 3_000;
-/** Between two deploys, ms; no more of it when the demo has already taken long on a busy machine. */
+/** Pause between two deploys, ms; skipped when the demo has already taken long on a busy machine. */
 const PAUSE_MS = 3_000;
 const HURRY_AFTER_MS = 35_000;
 const LIMIT_MS = 57_000;
@@ -40,11 +40,11 @@ const service = new Service();
 
 const runFlags = ({ version, isBroken }: Plan): readonly string[] => [
   ...["-env", `VERSION=${version}`],
-  // The broken one is told to read a file that is not there: it throws before it is ready.
+  // The broken one reads a file that does not exist, so it throws before it is ready.
   ...(isBroken ? ["-env", "SETTINGS=/nonexistent/settings.json"] : []),
 ];
 
-/** Deploys, kills the supervisor in the middle if that is planned, and leaves the clients alone for a while. */
+/** Deploys, kills the supervisor during the deploy if planned, and then waits for a while. */
 const deploy = async (plan: Plan, number: number, clients: Clients): Promise<void> => {
   const startedAt = Date.now();
   const before: Counts = { ...clients.counts };
@@ -92,7 +92,7 @@ const play = async (): Promise<Clients> => {
   for (const [index, plan] of PLAN.entries()) await deploy(plan, index + 1, clients);
   await until(() => clients.staying === STAYS && drainsAreOver());
   clearInterval(sampler);
-  // The picture ends here; the clients' own leaving is not part of it.
+  // The picture ends here; the disconnects of the clients are not part of it.
   story.endedAt = Date.now();
   await clients.stop();
   story.samples.push({ at: story.endedAt, counts: { ...clients.counts }, staying: clients.staying });
@@ -124,5 +124,5 @@ try {
   clearTimeout(giveUp);
   await service.clean();
 }
-// Clients that still wait for something would keep the process for as long as they are patient.
+// Clients that still wait would keep the process running until their timeouts.
 process.exit();

@@ -1,4 +1,4 @@
-// What the demo prints: one line a deploy, then the sums, and what went wrong if anything did.
+// The output of the demo: one line per deploy, then the totals, and the failures if there are any.
 import type { Counts } from "./clients.ts";
 import { type Deploy, harmed, type Story } from "./story.ts";
 
@@ -14,7 +14,7 @@ const row = (cells: readonly (string | number)[]): string =>
     })
     .join(" ");
 
-/** Says what is going on, and what the columns mean. */
+/** Prints an introduction, and the headers of the columns. */
 export const writeHead = (what: {
   readonly stays: number;
   readonly anew: number;
@@ -28,7 +28,7 @@ and how many connections were refused, reset, or cut in the middle?
   console.log(row(COLUMNS));
 };
 
-/** One line for a deploy, and what was done to it. */
+/** One line for a deploy and the kills during it. */
 export const writeDeploy = (deploy: Deploy): void => {
   const { answered, messages, moved, refused, reset, cut } = deploy.counts;
   const took = `${((deploy.endedAt - deploy.startedAt) / 1000).toFixed(1)} s`;
@@ -56,7 +56,7 @@ The picture: ${picture}`);
   for (const problem of problems) console.log(`  ${problem}`);
 };
 
-/** Everything that is not as it should be, in sentences; empty is good. */
+/** All failures, as sentences; empty is good. */
 export const verdictOf = (story: Story, counts: Counts): readonly string[] => [
   ...(harmed(counts) > 0 ? [`${harmed(counts)} connections were refused, reset or cut`] : []),
   ...(counts.answered === 0 || counts.messages === 0 ? ["nothing was answered"] : []),

@@ -1,4 +1,4 @@
-// The demo's crank: started in a directory of its own, followed through its events and its workers' lines, and ended.
+// The demo's crank: started in its own directory, followed through its events and its workers' lines, and ended.
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -54,25 +54,25 @@ export class Service {
     return new Promise((ended) => child.on("close", (status) => ended({ status, stdout, stderr })));
   }
 
-  /** Kills the supervisor as nobody should, and returns its pid. */
+  /** Kills the supervisor with SIGKILL, and returns its pid. */
   async killSupervisor(): Promise<number> {
     const { supervisorPid } = JSON.parse((await this.ctl("info", "-json")).stdout) as { supervisorPid: number };
     process.kill(supervisorPid, "SIGKILL");
     return supervisorPid;
   }
 
-  /** The resident memory of the process that lasts, kB. */
+  /** The resident memory of the keeper, kB. */
   keeperMemory(): number {
     const text = readFileSync(`/proc/${this.#crank?.pid}/status`, "utf8");
     return Number(/VmRSS:\s+(\d+)/.exec(text)?.[1] ?? 0);
   }
 
-  /** What crank has said of itself so far. */
+  /** Crank's log so far. */
   get log(): string {
     return this.#stderr;
   }
 
-  /** Ends everything that was started here, the workers included, and removes the directory. */
+  /** Ends all processes that were started here, including the workers, and removes the directory. */
   async clean(): Promise<void> {
     const workers = this.#crank?.exitCode === null && this.#crank.pid ? descendants(this.#crank.pid) : [];
     for (const pid of workers) endNow(pid);
@@ -104,6 +104,6 @@ const endNow = (pid: number): void => {
   try {
     process.kill(pid, "SIGKILL");
   } catch {
-    // It is gone already.
+    // It has already exited.
   }
 };

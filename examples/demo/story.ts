@@ -1,4 +1,4 @@
-// What happened in the demo, as plain data: it is put together from crank's events and the workers' own words, and drawn
+// The course of the demo as plain data: collected from crank's events and the workers' output, and drawn
 // and printed from here. Every time is wall clock, ms.
 import type { EventEntry } from "../../src/control/messages.ts";
 import type { Counts } from "./clients.ts";
@@ -14,7 +14,7 @@ export type WorkerStory = {
   readyAt: number | null;
   stoppingAt: number | null;
   goneAt: number | null;
-  /** In words, when it never served. */
+  /** The reason, if it never served. */
   failure: string | null;
   readonly held: Held[];
 };
@@ -26,12 +26,12 @@ export type Deploy = {
   readonly generation: number | null;
   readonly startedAt: number;
   readonly endedAt: number;
-  /** crankctl's exit status, and what it said last when that is not 0. */
+  /** crankctl's exit status, and its last line if that is not 0. */
   readonly status: number | null;
   readonly words: string;
-  /** Supervisors that were killed while it went on. */
+  /** Supervisors that were killed during it. */
   readonly kills: number;
-  /** What the clients saw from its start to the start of the next one. */
+  /** The clients' counts from its start to the start of the next one. */
   readonly counts: Counts;
 };
 
@@ -67,7 +67,7 @@ export class Story {
       this.workers.get(id)?.held.push({ at: Date.parse(time), connections: Number(connections) });
   }
 
-  /** Resolves when the first event comes that `wants` says yes to. */
+  /** Resolves at the first event for which `wants` is true. */
   next(wants: (entry: EventEntry) => boolean): Promise<void> {
     return new Promise((found) => this.#listeners.push({ wants, found }));
   }
@@ -96,7 +96,7 @@ const failureWords = (failure: Failure): string => {
   return failure.kind;
 };
 
-/** What was counted between two moments. */
+/** The counts between two times. */
 export const difference = (later: Counts, earlier: Counts): Counts => ({
   answered: later.answered - earlier.answered,
   messages: later.messages - earlier.messages,

@@ -7,7 +7,7 @@ import { connect } from "node:net";
 const CHUNK = 256 * 1024;
 
 export type Transfer = {
-  /** SHA-256 of what was sent, and of what came back. */
+  /** SHA-256 of the sent and of the received bytes. */
   readonly sent: string;
   readonly heard: string;
   readonly ms: number;
@@ -15,8 +15,8 @@ export type Transfer = {
 export type Place = { readonly host: string; readonly port: number };
 
 /**
- * Sends `total` bytes; resolves when as many have come back, and rejects if the connection ends before. `mayHaveSent`
- * holds it back: so many bytes it may have sent by now, when so many have come back.
+ * Sends `total` bytes; resolves when all have come back, and rejects if the connection ends before. `mayHaveSent`
+ * limits it: how many bytes may be sent when this many have come back.
  */
 export const transfer = (
   place: Place,

@@ -1,5 +1,5 @@
-// `make demo-handover`: one TCP connection that lives through ten deploys, while 1 GiB goes there and back on it. Each deploy
-// replaces the server's process. Ends with status 1 if the connection was closed, or if anything came back different.
+// `make demo-handover`: one TCP connection that survives ten deploys while 1 GiB is sent in both directions. Each deploy
+// replaces the server's process. Exits with status 1 if the connection was closed or the data differs.
 import { Service } from "../demo/service.ts";
 import { transfer } from "./client.ts";
 
@@ -14,7 +14,7 @@ const run = async (): Promise<boolean> => {
   const port = await service.start({ event: () => {}, line: ({ line, pid }) => says.push(`pid ${pid}: ${line}`) });
   const first = await service.ctl("run", "-wait", "-hand-over", "--", "node", "examples/hand-over/server.mjs");
   if (first.status !== 0) throw new Error(first.stderr);
-  // An eleventh of the bytes for every deploy, and one for before, so that they are under way during each.
+  // An eleventh of the bytes before the first deploy and for each deploy, so that data is in transit during each.
   const done = transfer({ host: "127.0.0.1", port }, TOTAL, () => (TOTAL * (deploys + 1)) / (DEPLOYS + 1));
   // Told below.
   done.catch(() => {});

@@ -1,4 +1,4 @@
-// An echo server whose connections live through its deploys: what a client sends comes back, whoever runs at the time.
+// An echo server whose connections survive its deploys: it sends back all data.
 //
 //   crank -bind :7000 -name echo &
 //   crankctl -name echo run -wait -hand-over -- node examples/hand-over/server.mjs

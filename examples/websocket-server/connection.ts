@@ -4,10 +4,10 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { closePayload, FrameReader, OPCODES, serverFrame, type WebSocketFrame } from "./frames.ts";
 
-/** Said by RFC 6455, section 1.3: it proves that a server knows what it is answering. */
+/** From RFC 6455, section 1.3: it proves that the server supports WebSockets. */
 const HANDSHAKE_SUFFIX = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/** How long the other side may take to answer a close, ms. */
+/** How long the peer may take to answer a close, ms. */
 const CLOSE_MS = 5_000;
 
 export type ConnectionEvents = { message(connection: Connection, text: string): void; gone(): void };
@@ -31,7 +31,7 @@ export class Connection {
     );
     socket.on("data", (piece: Buffer) => this.#take(piece));
     socket.on("end", () => socket.end());
-    // A peer that is gone shows as `close` too; without a listener the error would end the process.
+    // `close` follows an error too; without a listener the error would end the process.
     socket.on("error", () => {});
     socket.on("close", () => events.gone());
     if (head.length > 0) this.#take(head);
@@ -41,7 +41,7 @@ export class Connection {
     if (!this.#isClosing) this.#socket.write(serverFrame(OPCODES.text, text));
   }
 
-  /** Asks the other side to close, with a code that says why. */
+  /** Asks the peer to close, with a code for the reason. */
   close(code: number): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
@@ -64,7 +64,7 @@ export class Connection {
     if (opcode === OPCODES.ping) this.#socket.write(serverFrame(OPCODES.pong, payload));
     if (opcode === OPCODES.text && !this.#isClosing) this.#events.message(this, payload.toString());
     if (opcode !== OPCODES.close) return;
-    // An answer to our close ends the connection; a close of theirs is answered first.
+    // An answer to our close ends the connection; a close of the peer is answered first.
     if (!this.#isClosing) this.#socket.write(serverFrame(OPCODES.close, payload.subarray(0, 2)));
     this.#isClosing = true;
     this.#socket.end();

@@ -1,23 +1,23 @@
-// WebSocket frames (RFC 6455, section 5), as much as an example needs: text, ping, pong and close, each in one frame.
+// WebSocket frames (RFC 6455, section 5), only what an example needs: text, ping, pong and close, each in one frame.
 import { randomBytes } from "node:crypto";
 
 export const OPCODES = { text: 1, close: 8, ping: 9, pong: 10 } as const;
 export type Opcode = (typeof OPCODES)[keyof typeof OPCODES];
 export type WebSocketFrame = { readonly opcode: number; readonly payload: Buffer };
 
-/** The close code of an endpoint that goes away, as a server that is replaced does (RFC 6455, 7.4.1). */
+/** The close code of an endpoint that goes away, such as a replaced server (RFC 6455, 7.4.1). */
 export const GOING_AWAY = 1001;
 
-/** Longer messages are not for this example. */
+/** This example does not support longer messages. */
 const MAX_PAYLOAD_BYTES = 65_535;
 
-/** A frame as the server sends it. */
+/** A frame from the server. */
 export const serverFrame = (opcode: Opcode, payload: string | Buffer): Buffer => {
   const bytes = Buffer.from(payload);
   return Buffer.concat([header(opcode, bytes.length, 0), bytes]);
 };
 
-/** A frame as the client sends it: masked, so that no proxy takes what is in it for something else (RFC 6455, 5.3). */
+/** A frame from the client: masked, so that no proxy misinterprets its content (RFC 6455, 5.3). */
 export const clientFrame = (opcode: Opcode, payload: string | Buffer): Buffer => {
   const mask = randomBytes(4);
   const bytes = Buffer.from(payload);
@@ -27,11 +27,11 @@ export const clientFrame = (opcode: Opcode, payload: string | Buffer): Buffer =>
 /** The payload of a close frame: its code. */
 export const closePayload = (code: number): Buffer => Buffer.from([code >> 8, code & 0xff]);
 
-/** Cuts what arrives into frames; what is not yet whole waits for the next piece. */
+/** Divides received bytes into frames; an incomplete frame waits for the rest. */
 export class FrameReader {
   #rest: Buffer = Buffer.alloc(0);
 
-  /** Throws a RangeError for a frame that is longer than this example takes. */
+  /** Throws a RangeError for a frame that is too long for this example. */
   push(piece: Buffer): readonly WebSocketFrame[] {
     this.#rest = this.#rest.length === 0 ? piece : Buffer.concat([this.#rest, piece]);
     const frames: WebSocketFrame[] = [];

@@ -1,5 +1,5 @@
-// A WebSocket server that crank can replace without a client losing a message: it serves on the socket that it is
-// given, says when it is ready, and when it is told to stop it takes its time to send its clients to its successor.
+// A WebSocket server that crank can replace without losing a message: it serves on the inherited socket,
+// reports when it is ready, and on a stop signal asks its clients to reconnect, one after the other.
 // Plain HTTP is answered too. It runs on Bun, and on a Node that runs TypeScript (23.6 or later).
 //
 //   crank -bind :8080 -name chat &
@@ -10,14 +10,14 @@ import { createServer } from "node:net";
 import { Connection } from "./connection.ts";
 import { GOING_AWAY } from "./frames.ts";
 
-/** The first socket that crank hands on; and how long its queue may get, which is decided by whoever listens last. */
+/** The first socket from crank; and the length of its queue, which the last call of listen(2) sets. */
 const SOCKET_FD = 3;
 const BACKLOG = 4096;
 
 /** How often the number of connections is printed, if it has changed, ms. */
 const REPORT_MS = 100;
 
-/** What a deploy changes: a file named by SETTINGS, or the environment. */
+/** The settings that a deploy changes: a file named by SETTINGS, or the environment. */
 type Settings = { readonly version: string; readonly drainMs: number };
 const settings: Settings = {
   version: process.env.VERSION ?? "1",
@@ -43,17 +43,17 @@ web.on("upgrade", (request, socket, head) => {
   });
   connections.add(connection);
   connection.send(identity);
-  // Accepted just before the drain began: it has its greeting, and goes with the others.
+  // Accepted just before the drain began: it gets its greeting, and leaves with the others.
   if (isDraining) connection.close(GOING_AWAY);
 });
 
-// Under Bun 1.4 an HTTP server that is told to listen on a descriptor listens somewhere else, without a word; a plain
-// one does as it is told. Node does both.
+// Under Bun 1.4, an HTTP server that should listen on a descriptor listens somewhere else, without an error; a plain
+// server works. Both work on Node.
 const door = createServer((socket) => {
   web.emit("connection", socket);
 });
 
-/** Tells one client after the other to go, over all of the drain's time: they all come back to somebody. */
+/** Asks one client after the other to leave, over the whole drain time: all reconnect to other workers. */
 const drain = (): void => {
   isDraining = true;
   door.close(() => {
@@ -81,5 +81,5 @@ const report = (): void => {
 process.once("SIGTERM", drain);
 setInterval(report, REPORT_MS).unref();
 if (process.env.LISTEN_FDS === undefined) door.listen(Number(process.env.PORT ?? 8080), ready);
-// Node passes over a backlog beside `fd`. As an argument it counts, but the types know no such call.
+// Node ignores a backlog beside `fd`. As an argument it works, but the types lack that call.
 else Reflect.apply(door.listen, door, [{ fd: SOCKET_FD }, BACKLOG, ready]);

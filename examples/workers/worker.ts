@@ -1,4 +1,4 @@
-// A worker in TypeScript that crank can replace, with crank's own library: HTTP and WebSockets, whose clients are sent to
+// A worker in TypeScript that crank can replace, with crank's own library: HTTP and WebSockets, whose clients move to
 // the next worker one after the other. It runs on Bun, on Deno, and on a Node that runs TypeScript (22.18 or later); npm
 // install ws.
 //
@@ -19,10 +19,10 @@ sockets.on("connection", (socket) => {
   socket.on("message", (text) => socket.send(`${identity}: ${text}`));
 });
 
-// No request is left unanswered; who stays is asked to go within 20 seconds, and comes back to the next worker.
+// All requests are answered; connected clients are asked to leave within 20 seconds, and reconnect to the next worker.
 onStop(() => drain(sockets, { spreadMs: 20_000 }));
 
-// Without crank, on a port of its own.
+// Without crank, on its own port.
 await listen(server, { port: Number(process.env.PORT ?? 8080) });
 status(`serving ${words}`);
 ready();

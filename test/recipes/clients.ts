@@ -42,7 +42,7 @@ type Fate = "answered" | "refused" | "reset" | "cut" | "silent" | "failed";
 /** Clients at work until `stop`. */
 export class Clients {
   readonly counts: Counts = { answered: 0, slow: 0, repeated: 0, refused: 0, reset: 0, cut: 0, silent: 0, failed: 0 };
-  /** The first few things that went wrong, in words. */
+  /** Descriptions of the first few failures. */
   readonly problems: string[] = [];
   readonly #options: ClientsOptions;
   readonly #loops: readonly Promise<void>[];

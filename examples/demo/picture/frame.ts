@@ -1,4 +1,4 @@
-// Where things are in the picture: the time axis, and the generations in their order with their colours.
+// The layout of the picture: the time axis, and the generations in order with their colours.
 import type { Held, Story, WorkerStory } from "../story.ts";
 import { colourOf } from "./svg.ts";
 
@@ -10,7 +10,7 @@ export type Frame = {
   readonly story: Story;
   readonly from: number;
   readonly to: number;
-  /** The place of a moment on the time axis. */
+  /** The position of a time on the time axis. */
   x(at: number): number;
   readonly groups: readonly Group[];
 };
@@ -26,7 +26,7 @@ export type Group = {
 
 export const frameOf = (story: Story): Frame => {
   const to = story.endedAt;
-  // What came after the end, the service's own shutdown, is not shown.
+  // Events after the end (the shutdown of the service) are not shown.
   const shown = (at: number | null): number | null => (at === null || at > to ? null : at);
   const workers = [...story.workers.values()]
     .sort((a, b) => a.id - b.id)

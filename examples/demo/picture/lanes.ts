@@ -1,4 +1,4 @@
-// One lane a worker, in groups by generation: when it started, served and drained, and the connections that it held.
+// One lane per worker, in groups by generation: when it started, served and drained, and its connections.
 import type { WorkerStory } from "../story.ts";
 import { type Frame, type Group, heldAt, LEFT, moments, RIGHT } from "./frame.ts";
 import { ALARM, area, box, element, FAINT, INK, line, PAPER, SOFT, text, titled } from "./svg.ts";
@@ -8,7 +8,7 @@ const LANE_GAP = 3;
 const GROUP_GAP = 12;
 const STEP_MS = 100;
 
-/** How high all lanes are together. */
+/** The total height of all lanes. */
 export const lanesHeight = ({ groups }: Frame): number =>
   groups.reduce((sum, group) => sum + group.workers.length * (LANE + LANE_GAP) + GROUP_GAP, 0);
 
@@ -105,7 +105,7 @@ const describe = (worker: WorkerStory, { from }: Frame): string => {
   return `worker ${worker.id}: ${life}; at most ${peakWords(worker)} connections`;
 };
 
-/** What the lanes' parts mean, in one row. */
+/** The legend, in one row. */
 export const drawLegend = (y: number): string => {
   const colour = SOFT;
   const swatch = (x: number, attributes: Record<string, string | number>): string =>

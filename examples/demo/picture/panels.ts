@@ -1,4 +1,4 @@
-// What is above and below the lanes: all connections by generation, the requests answered, deploys, kills, the time axis.
+// The panels above and below the lanes: all connections by generation, answered requests, deploys, kills, the time axis.
 import type { Sample } from "../story.ts";
 import { harmed } from "../story.ts";
 import { type Frame, heldAt, LEFT, moments, RIGHT } from "./frame.ts";
@@ -32,7 +32,7 @@ export const drawConnections = (frame: Frame, { top, bottom }: Room): string => 
   return grid.join("") + drawn.join("") + caption(top, ["connections", "held, by version"]);
 };
 
-/** Requests on connections of their own, answered in each half second; those that were refused, reset or cut in red. */
+/** Requests with one connection each, answered in each half second; refused, reset or cut ones in red. */
 export const drawRequests = (frame: Frame, { top, bottom }: Room): string => {
   const bins = moments(frame.from, frame.to, BIN_MS)
     .slice(0, -1)
@@ -47,7 +47,7 @@ export const drawRequests = (frame: Frame, { top, bottom }: Room): string => {
         harmed: after && before ? harmed(after.counts) - harmed(before.counts) : 0,
       };
     });
-  // A bin at the end that is hardly begun says nothing.
+  // A last bin that has hardly begun is misleading.
   const full = bins.filter((bin) => frame.to - bin.from > BIN_MS / 2);
   const { end: most, ticks } = scaleTo(Math.max(...full.map((bin) => bin.answered)));
   const bars = full.map((bin) => {

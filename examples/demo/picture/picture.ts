@@ -13,7 +13,7 @@ const REQUESTS_HEIGHT = 54;
 
 const FONT = '"Inter", "Segoe UI", system-ui, "DejaVu Sans", sans-serif';
 
-/** `story` has ended; the result is a file of its own, without anything that is loaded from elsewhere. */
+/** `story` has ended; the result is a self-contained file. */
 export const drawPicture = (story: Story): string => {
   const frame = frameOf(story);
   const requests = { top: LANES + lanesHeight(frame) + 10, bottom: LANES + lanesHeight(frame) + 10 + REQUESTS_HEIGHT };

@@ -15,7 +15,7 @@ export const text = (at: Point, content: string, attributes: Attributes = {}): s
 export const line = (from: Point, to: Point, attributes: Attributes): string =>
   element("line", { x1: from.x, y1: from.y, x2: to.x, y2: to.y, ...attributes });
 
-/** A rectangle; one that would be too thin to see is drawn a pixel wide. */
+/** A rectangle, at least one pixel wide. */
 export const box = (from: Point, to: Point, attributes: Attributes): string =>
   element("rect", { ...from, width: Math.max(1, to.x - from.x), height: to.y - from.y, ...attributes });
 
@@ -26,7 +26,7 @@ export const area = (upper: readonly Point[], lower: readonly Point[], attribute
   return element("path", { d: `${path}Z`, ...attributes });
 };
 
-/** What a pointer that rests on an element is told. */
+/** The tooltip of an element. */
 export const titled = (title: string, content: string): string =>
   element("g", {}, `${element("title", {}, escapeText(title))}${content}`);
 
@@ -40,7 +40,7 @@ export const GOOD = "#1a7f37";
 
 const GENERATIONS = ["#4361ee", "#0f9d8a", "#e8930c", "#8e5bd8", "#2d9cdb", "#5aa469"];
 
-/** A generation's own colour; a failed one is always red. */
+/** The colour of a generation; a failed one is always red. */
 export const colourOf = (place: number, isFailed: boolean): string => {
   return isFailed ? ALARM : (GENERATIONS[place % GENERATIONS.length] ?? INK);
 };

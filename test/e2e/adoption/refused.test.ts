@@ -124,7 +124,7 @@ describe("a journal", () => {
     const recycled = service.bench.start(["sleep", "600"]);
     for (const [changes, reason] of [
       [{ pid: ended.pid }, `process ${ended.pid} is gone`],
-      [{ pid: recycled.pid, startTime: 1 }, `process ${recycled.pid} is another one now`],
+      [{ pid: recycled.pid, startTime: 1 }, `process ${recycled.pid} is another process now`],
       [{ pid: foreign.pid, startTime }, `process ${foreign.pid} belongs to user 65534, not 0`],
     ] as const) {
       leave(journalFile({ ...left, entries: changed(left.entries, "worker/1", changes) }));

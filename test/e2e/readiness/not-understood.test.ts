@@ -38,7 +38,7 @@ describe("on its notify socket", () => {
     expect(await run(`os.write(notify, ${bytes})`)).toMatchObject(DONE);
     await crank.wrote(
       "stderr",
-      /WARNING: Worker \d \(pid \d+\) said .* on its notify socket, which crank does not know/,
+      /WARNING: Worker \d \(pid \d+\) sent .* on its notify socket, which crank does not know/,
     );
     expect(told(crank)).toEqual([expect.stringContaining(quoted)]);
     expect(crank.stderr()).not.toContain("\u001b");
@@ -59,14 +59,14 @@ describe("on the control socket", () => {
   test("a line that is no request is reported once for a generation", async () => {
     const crank = await web.start();
     await run('control(b"i am ready")');
-    await crank.wrote("stderr", /said "i am ready" on the control socket, which crank does not know; ignored/);
+    await crank.wrote("stderr", /sent "i am ready" on the control socket, which crank does not know; ignored/);
     expect(told(crank)).toHaveLength(1);
   });
 
   test("an acknowledgement for a pid that no worker has is reported", async () => {
     const crank = await web.start();
     await run('control(b\'{"command":"worker:ack","pid":1}\')');
-    await crank.wrote("stderr", /said "\{\\"command\\":\\"worker:ack\\",\\"pid\\":1\}" on the control socket/);
+    await crank.wrote("stderr", /sent "\{\\"command\\":\\"worker:ack\\",\\"pid\\":1\}" on the control socket/);
   });
 
   test("the line of einhorn's gem, a YAML document, makes a worker ready with -ready ack", async () => {
