@@ -61,7 +61,7 @@ build/engine/checked: build/engine/build
 	build/engine/build check
 	touch $@
 
-# The same under the sanitizers, with the module as it is: what is written by hand is what they look at.
+# The same with the sanitizers, which check the hand-written code; the translated module is not instrumented.
 build/engine/sanitized/%.o: engine/%.c build/engine/build-id.h build/compiler-flags | $(COMPILER)
 	mkdir -p $(@D)
 	$(CC) $(ENGINE_FLAGS) $(SANITIZERS) -pthread -c -o $@ $<

@@ -89,9 +89,9 @@ const measureCase = ({ count, children }: (typeof CASES)[number]): Promise<Figur
         target: { holds: "worst", atMost: 0 },
       },
       { name: `${name}: asked → counted`, unit: "ms", samples: counts.map(({ ms }) => ms), target: null },
-      { name: `${name}: another question, nobody counts`, unit: "ms", samples: alone, target: null },
+      { name: `${name}: another request, without counting`, unit: "ms", samples: alone, target: null },
       {
-        name: `${name}: another question, somebody does, more than that`,
+        name: `${name}: another request during counting, additional time`,
         unit: "ms",
         samples: meanwhile.map((sample) => sample - summarize(alone).median),
         target: { holds: "median", atMost: 0.5 },

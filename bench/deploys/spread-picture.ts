@@ -48,7 +48,7 @@ const panel = ({ comeback, top, bins, most, clients }: Panel): string => {
   const x = (bin: number): number => PANEL.left + ((PANEL.right - PANEL.left) * bin) / bins;
   const y = (rate: number): number => bottom - (PANEL.height * rate) / most;
   const isSpread = comeback.spreadMs > 0;
-  const heading = isSpread ? `spreadMs: ${grouped(comeback.spreadMs)}` : "no spread: everybody is told at once";
+  const heading = isSpread ? `spreadMs: ${grouped(comeback.spreadMs)}` : "no spread: all clients are asked at once";
   const rates = ratesOf(comeback, bins);
   const parts = [text({ x: PANEL.left, y: top - 12 }, heading, { "font-weight": "bold" })];
   for (const share of [0, 0.5, 1]) {

@@ -20,10 +20,10 @@ export const writeHead = (what: {
   readonly anew: number;
   readonly instances: number;
 }): void => {
-  console.log(`crank runs a WebSocket server in a pool of ${what.instances}. ${what.stays} clients stay connected and talk, ${what.anew} connect
-anew for every request. Now it is deployed five times, once broken on purpose, and crank's supervisor is killed twice.
-Until the next deploy, how many requests were answered, how many messages, how many clients moved to a new worker;
-and how many connections were refused, reset, or cut in the middle?
+  console.log(`crank runs a WebSocket server in a pool of ${what.instances}. ${what.stays} clients stay connected, ${what.anew} open a
+new connection for every request. It is deployed five times, once broken on purpose, and crank's supervisor is killed twice.
+For each deploy: answered requests, answered messages, and clients that moved to a new worker until the next deploy;
+and connections that were refused, reset, or cut.
 `);
   console.log(row(COLUMNS));
 };

@@ -1,5 +1,5 @@
-# A worker in Python that crank can replace: it serves on the socket that it is given, says when it is ready, and when it
-# is told to stop it finishes what it has. Nothing to install.
+# A worker in Python that crank can replace: it serves on the inherited socket, reports when it is ready, and on a stop
+# signal finishes its requests. It needs no packages.
 #
 #   crank -bind :8080 -name web &
 #   crankctl -name web run -wait -- python3 examples/workers/worker.py hello
@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 if os.environ.get("LISTEN_PID") != str(os.getpid()):
     sys.exit("no socket was passed on: run this under crank")
 LISTENER = socket.socket(fileno=3)
-# Another worker may be quicker to accept: the socket is shared, and waiting for it must not end in waiting for good.
+# The socket is shared: another worker may accept first, and then a blocking accept would wait for the next connection.
 LISTENER.setblocking(False)
 
 NOTIFY = socket.socket(fileno=int(os.environ["NOTIFY_FD"]))

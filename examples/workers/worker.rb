@@ -1,5 +1,5 @@
-# A worker in Ruby that crank can replace: it serves on the socket that it is given, says when it is ready, and when it is
-# told to stop it finishes what it has. Nothing to install.
+# A worker in Ruby that crank can replace: it serves on the inherited socket, reports when it is ready, and on a stop
+# signal finishes its requests. It needs no packages.
 #
 #   crank -bind :8080 -name web &
 #   crankctl -name web run -wait -- ruby examples/workers/worker.rb hello

@@ -1,6 +1,6 @@
 #!/bin/sh
-# A worker in shell that crank can replace: it says when it is ready, and when it is told to stop it finishes what it has.
-# A shell cannot accept connections: a few lines of Perl do that, and start this script anew for each.
+# A worker in shell that crank can replace: it reports when it is ready, and on a stop signal finishes its requests.
+# A shell cannot accept connections: a few lines of Perl accept, and start this script for each connection.
 #
 #   crank -bind :8080 -name web &
 #   crankctl -name web run -wait -- sh examples/workers/worker.sh hello

@@ -3,7 +3,7 @@
 
 #include "protocol/wire.h"
 
-/* Writes the number and keeps the descriptor open across the exec. -1 is written as it is. */
+/* Writes the number and keeps the descriptor open across the exec. -1 is written unchanged. */
 void save_descriptor(struct buffer *out, int fd);
 /* Reads the number and sets close-on-exec again. */
 int load_descriptor(struct reader *in);

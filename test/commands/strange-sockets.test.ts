@@ -16,7 +16,7 @@ afterEach(() => desk.clean());
 
 const socket = (): string => join(desk.directory, "web.ctl");
 const address = () => ({ kind: "unix", path: socket() }) as const;
-/** A crank that sends this as it is, whatever it is asked. */
+/** A crank that sends this text for every request. */
 const saying =
   (text: string): Script =>
   (_, reply) =>

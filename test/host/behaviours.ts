@@ -112,7 +112,7 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
     return [names, kinds, link, followed, refused, mode, unreadable, files.list(`${directory}/room`)];
   },
 
-  "a file is replaced as a whole, with its mode, and stays as it is when that fails": async ({ directory }) => {
+  "a file is replaced as a whole, with its mode, and does not change when that fails": async ({ directory }) => {
     const fd = files.open(directory, { flags: OPEN.readOnly, mustBeDirectory: true });
     writeText(`${directory}/record`, "old");
     const replacement = {

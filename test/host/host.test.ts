@@ -86,7 +86,7 @@ const EXPECTED = {
     "EBADF",
     ["inner"],
   ],
-  "a file is replaced as a whole, with its mode, and stays as it is when that fails": [
+  "a file is replaced as a whole, with its mode, and does not change when that fails": [
     "new",
     0o666,
     "EEXIST",

@@ -1,4 +1,4 @@
-// docs/how-to/recipes/gunicorn.md, as it is written, under load.
+// docs/how-to/recipes/gunicorn.md, as written, under load.
 import { testRecipe } from "./recipe.ts";
 
 testRecipe({ page: "gunicorn", needs: { gunicorn: "command -v gunicorn" }, slowPath: "/slow" });

@@ -1,4 +1,4 @@
-// docs/how-to/recipes/haproxy.md, as it is written, under load.
+// docs/how-to/recipes/haproxy.md, as written, under load.
 import { testRecipe } from "./recipe.ts";
 
 testRecipe({ page: "haproxy", needs: { haproxy: "command -v haproxy" }, slowPath: "/slow", backend: true });

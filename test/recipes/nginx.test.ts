@@ -1,4 +1,4 @@
-// docs/how-to/recipes/nginx.md, as it is written, under load.
+// docs/how-to/recipes/nginx.md, as written, under load.
 import { testRecipe } from "./recipe.ts";
 
 testRecipe({ page: "nginx", needs: { nginx: "command -v nginx" } });

@@ -1,4 +1,4 @@
-// A page of docs/how-to/recipes, done as it is written: its files are put into a directory, its crank is started there, and its
+// A page of docs/how-to/recipes, followed literally: its files are put into a directory, its crank is started there, and its
 // `crankctl run` is what deploys, again and again, while clients ask.
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";

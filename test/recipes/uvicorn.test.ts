@@ -1,4 +1,4 @@
-// docs/how-to/recipes/uvicorn.md, as it is written, under load.
+// docs/how-to/recipes/uvicorn.md, as written, under load.
 import { testRecipe } from "./recipe.ts";
 
 testRecipe({

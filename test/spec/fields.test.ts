@@ -57,6 +57,6 @@ test("a parameter belongs to one row, or to those that merge their entries", () 
   expect(parameters.filter((name, at) => parameters.indexOf(name) !== at)).toEqual(["env"]);
 });
 
-test("a spec that lacks nothing is taken as it is", () => {
+test("a complete spec is not changed", () => {
   expect(completed(SPEC)).toBe(SPEC);
 });

@@ -98,7 +98,7 @@ describe("a file that is read", () => {
 });
 
 describe("a file that is made", () => {
-  test("is there afterwards, and stays as it is when it was there", () => {
+  test("is created if it is missing, and is not changed if it exists", () => {
     ensureOwnFile(at("file"), "first");
     ensureOwnFile(at("file"), "second");
     expect(readFileSync(at("file"), "utf8")).toBe("first");

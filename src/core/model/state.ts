@@ -8,7 +8,7 @@ import { NO_WORKERS, type Workers } from "./workers.ts";
 /** The supervisor's number for a request that waits for an answer. */
 export type RequestId = number;
 
-/** A deployed spec. `instances` is the wanted number now: a scale changes it and leaves the spec as it is. */
+/** A deployed spec. `instances` is the wanted number now: a scale changes it but not the spec. */
 export type Generation = {
   readonly number: GenerationNumber;
   readonly spec: Spec;

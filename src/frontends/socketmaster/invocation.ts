@@ -150,7 +150,7 @@ const userFrom = (login: string, { uid, findUser }: Users): Identity => {
   if (!user) throw new SetUpError(`-user ${login}: no such user`);
   if (uid !== 0 && uid !== user.uid)
     throw new SetUpError(`-user ${login}: only root can start processes as another user`);
-  // The original leaves the environment as it is.
+  // The original does not change the environment.
   const { name, uid: id, gid, groups } = user;
   return { name, uid: id, gid, groups };
 };

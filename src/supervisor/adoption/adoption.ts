@@ -1,4 +1,4 @@
-// Adoption of the service of a killed crank. The old journal stays as it is until this crank has adopted everything and
+// Adoption of the service of a killed crank. The old journal stays unchanged until this crank has adopted everything and
 // written it down: if this crank is killed meanwhile, the next one finds the same.
 
 import { describeErrno } from "../../core/errno.ts";

@@ -32,7 +32,7 @@ const removeSocketFile = (store: Store, handle: number): void => {
 /** Ends the start as soon as everything that it has opened is known. */
 export const cancelStart = (store: Store): void => saveBoot(store, { ...store.boot, isUnwanted: true });
 
-/** Ends without adopting: everything stays as it is for the next crank. */
+/** Ends without adopting: everything stays unchanged for the next crank. */
 export const stepBack = (store: Store): void => {
   for (const handle of [...store.sockets.keys()]) removeSocketFile(store, handle);
   store.batch.command({ kind: "exit", status: 0, keepJournal: 1 });

@@ -93,7 +93,7 @@ export type WorkerReport = {
 };
 
 /**
- * A look at a worker of a generation that is in place: it may serve elsewhere than at the service's sockets
+ * A check of a worker of the current generation: it may serve elsewhere than at the service's sockets
  * (accepting.ts). `at`, `until`: the times of the next and the last look, CLOCK_MONOTONIC ms. `waited`: how many looks
  * in a row found connections that were not accepted.
  */

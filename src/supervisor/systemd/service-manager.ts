@@ -75,7 +75,7 @@ const storeSockets = (store: Store): Pick<ManagerReport, "stored"> => {
   const own = (settings?.binds ?? []).map((bind, index) => ({ name: storeName(bind), handle: bindHandle(index) }));
   const names = own.flatMap(({ name }) => name ?? []);
   if (phase.kind === "stopping") {
-    // On request crank ends for good, and new clients are to be refused at once. After a failure the manager restarts
+    // On request crank ends permanently, and new clients are refused at once. After a failure the manager restarts
     // crank.
     if (phase.ended || phase.status !== 0 || serviceManager.isRestarting || stored?.length === 0) return { stored };
     for (const name of new Set(names)) sendToManager(store, ["FDSTOREREMOVE=1", `FDNAME=${name}`]);

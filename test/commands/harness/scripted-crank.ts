@@ -37,7 +37,7 @@ export class Desk {
     return server.port;
   }
 
-  /** Starts a command as it is installed. */
+  /** Starts an installed command. */
   start(program: "crankctl" | "crankx", args: readonly string[], env: Record<string, string> = {}) {
     const child = Bun.spawn([join(ROOT, "bin", program), ...args], {
       cwd: this.directory,

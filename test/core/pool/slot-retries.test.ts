@@ -94,7 +94,7 @@ describe("a reload", () => {
     expect(signals(it.effects)).toEqual(["2 SIGTERM"]);
   });
 
-  test("whose successor fails for good leaves those that were not released, beside those that released one", () => {
+  test("whose successor uses up its attempts keeps the old workers that were not released, and the healthy successors", () => {
     const it = service();
     it.deploy(ALL_AT_ONCE);
     it.reload();

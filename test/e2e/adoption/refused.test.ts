@@ -86,7 +86,7 @@ describe("a journal", () => {
       [whole.subarray(0, 30), "is damaged: its header is cut short"],
       [journalFile({ ...journal() }, 2), "was written by a later version of crank (format 2)"],
       [journalFile({ ...journal(), bootId: "another" }), "is from before the last boot"],
-      [journalFile({ ...journal(), entries: new Map([["settings", Buffer.from("{")]]) }), "cannot be understood"],
+      [journalFile({ ...journal(), entries: new Map([["settings", Buffer.from("{")]]) }), "cannot be read"],
       [
         journalFile({ ...journal(), entries: new Map([["settings", Buffer.from(`[${"[],".repeat(1_000_000)}[]]`)]]) }),
         "cannot be read: a value nests deeper than 32 levels",

@@ -20,7 +20,7 @@ const started = (master: Running, count: number): Promise<number[]> =>
     return found.length >= count && found;
   });
 
-/** Waits until a generation is in place. */
+/** Waits until a rollout is complete. */
 const inPlace = (master: Running, generation: number): Promise<true> =>
   said(master, `Rolled out generation ${generation}`);
 

@@ -134,7 +134,7 @@ describe("SIGUSR1", () => {
     expect((await master.ended).status).toBe(0);
   });
 
-  test("with a new program that cannot take over leaves everything as it is, and says why", async () => {
+  test("with a new program that cannot take over changes nothing, and gives the reason", async () => {
     const home = bench.path("home");
     install(home);
     const words = ["-command", "python3", ...ANY_PORT, "--", LISTENER, "v1"];

@@ -32,7 +32,7 @@ test("a command with a path is named as it was looked for", async () => {
 test("a script is named with the interpreter of its first line", async () => {
   const moved = script("moved", "#!/opt/venv/bin/python3 -u\nprint()\n");
   const { stderr } = await run("--", moved);
-  expect(stderr).toContain(`${moved}: its interpreter /opt/venv/bin/python3 -u is not there`);
+  expect(stderr).toContain(`${moved}: its interpreter /opt/venv/bin/python3 -u does not exist`);
 });
 
 test("a file that may not be executed, and one that is no program, are named", async () => {

@@ -40,7 +40,7 @@ test.skipIf(!canMount).each(["store", "number"])(
   },
 );
 
-/** Whether reading what names a process for good waits; asked in a process that is given up. */
+/** Whether reading the identity of a process blocks; tested in a process that is killed after a timeout. */
 const waits = (pid: number): boolean =>
   spawnSync("cat", [`/proc/${pid}/stat`], { timeout: 500, killSignal: "SIGKILL" }).status === null;
 
@@ -99,7 +99,7 @@ test.skipIf(!canMount)("a crank that starts while a process of the machine is st
   await waitFor("the stuck process to be gone", () => !existsSync(`/proc/${pid}`));
 });
 
-test("a client that sends a descriptor with its request is let go of, and what its close waits for holds up nothing", async () => {
+test("a client that sends a descriptor with its request is disconnected, and a close that blocks delays nothing", async () => {
   await web.start();
   // The connection that it sends has SO_LINGER and a peer that never reads: the process that closes it last waits for two minutes.
   // A process that ends sends it: that one does not wait.

@@ -134,7 +134,7 @@ test("the end is asked for by C-d on an empty line alone, and by C-c", () => {
   expect(typed("\x12a\x03").effect).toEqual({ kind: "leave" });
 });
 
-test("what is pasted is typed as it is, and does nothing", () => {
+test("pasted text is inserted literally and runs nothing", () => {
   const { line: pasted, effect } = typed("\x1b[200~inc\nupgrade\t\x03\n\x1b[201~");
   expect(pasted.text).toBe("inc\nupgrade\t\x03");
   expect(effect).toEqual({ kind: "none" });

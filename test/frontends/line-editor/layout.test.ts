@@ -93,7 +93,7 @@ const expectShown = (model: Model, picture: Picture): void => {
   expect({ row: model.row, column: model.column }).toEqual(picture.cursor);
 };
 
-test("drawing and every change after it show the line as it is, and the cursor in its place", () => {
+test("drawing and every later change show the current line and cursor", () => {
   fc.assert(
     fc.property(SIZE, fc.array(LINE, { minLength: 1, maxLength: 6 }), (size, lines) => {
       const model = new Model(size.columns);

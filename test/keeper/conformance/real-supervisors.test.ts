@@ -22,7 +22,7 @@ describe("the local time zone", () => {
     }
   };
 
-  test("is told with the hello as the C library knows it, and with its next change", async () => {
+  test("is part of the hello as the C library knows it, with its next change", async () => {
     expect(await zoneOf("XXX-5:30")).toMatchObject({ offset: 19_800, nextOffset: 19_800 });
     const zone = await zoneOf("CET-1CEST,M3.5.0,M10.5.0/3");
     expect([zone.offset, zone.nextOffset].sort()).toEqual([3600, 7200]);

@@ -16,7 +16,7 @@ for (const [name, start] of KEEPERS) {
 
     // Connections --------------------------------------------------------------------------------------------------------
 
-    test("lines come whole, answers go back, and who asked is told", async () => {
+    test("lines arrive whole, with their sender, and answers go back", async () => {
       const { end, client, connection } = await withClient();
       client.send("one\ntwo\nthr");
       const one = await expectEvent(end, "line");
@@ -69,7 +69,7 @@ for (const [name, start] of KEEPERS) {
       expect(decoder.decode((await expectEvent(next.end, "line")).bytes)).toBe("first half");
     });
 
-    test("a client that hangs up is told of, if it ever said something", async () => {
+    test("a client that hangs up is reported if it has sent a line", async () => {
       const { keeper, end, client, connection } = await withClient();
       const silent = await keeper.connect();
       silent.hangUp();
@@ -159,7 +159,7 @@ for (const [name, start] of KEEPERS) {
       expect(rest.map((message) => message.kind).sort()).toEqual(["line", "supervisorDied"]);
     });
 
-    test("a SIGKILL from outside is nobody's fault", async () => {
+    test("a SIGKILL from outside is not blamed on an event", async () => {
       const { keeper, end, client } = await withClient();
       client.send("innocent\n");
       await expectEvent(end, "line");

@@ -26,7 +26,7 @@ for (const [name, start] of KEEPERS) {
       expect((await expectEvent(next, "supervisorReplaced")).seq).toBeGreaterThan(seq);
     });
 
-    test("a candidate that ends before its first batch is followed by one of before, and that is told", async () => {
+    test("a candidate that ends before its first batch is followed by the old program, with an event", async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);
       end.send(keeper.replacement(), commit(0));

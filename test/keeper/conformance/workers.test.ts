@@ -39,7 +39,7 @@ for (const [name, start] of KEEPERS) {
       expect(decoder.decode((await expectEvent(end, "datagram")).bytes)).toBe("WATCHDOG=trigger");
     });
 
-    test("a worker that does not feed its watchdog is told of, once, and one that is not watched any more never", async () => {
+    test("a worker that misses its watchdog is reported once, and one without a watchdog never", async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);
       end.send(spawnOf(keeper, 7, ["wait"]), spawnOf(keeper, 8, ["wait"]), commit(0));
@@ -73,7 +73,7 @@ for (const [name, start] of KEEPERS) {
       await expectEvent(end, "tick");
     });
 
-    test("a worker that ends of a signal is told as that", async () => {
+    test("a worker that a signal kills is reported with the signal", async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);
       end.send(spawnOf(keeper, 1, ["ignore 15", "notify up", "wait"]), commit(0));
@@ -99,7 +99,7 @@ for (const [name, start] of KEEPERS) {
       await expectEvent(end, "reached");
     });
 
-    test("a worker that cannot be started is told with the step and the error, and stays in hellos until that is consumed", async () => {
+    test("a worker that cannot be started is reported with the step and the error, and stays in hellos until that is consumed", async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);
       end.send(spawnOf(keeper, 4, [], { file: "/nowhere/at/all" }), commit(0));
@@ -129,7 +129,7 @@ for (const [name, start] of KEEPERS) {
       expect(hello.workers).toMatchObject([{ worker: 1, pid: spawned.pid, startTime: spawned.startTime, state: 1 }]);
     });
 
-    test("workers outlive supervisors, and an exit that nobody saw is told to the next", async () => {
+    test("workers outlive supervisors, and an exit without a supervisor is reported to the next", async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);
       end.send(
@@ -239,7 +239,7 @@ for (const [name, start] of KEEPERS) {
       expect((await attached(keeper)).hello.handles.map(({ handle }) => handle)).toEqual([70]);
     });
 
-    test("a descriptor that nobody wanted is gone with its datagram", async () => {
+    test("a descriptor that is not kept is closed with its datagram", async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);
       end.send(spawnOf(keeper, 1, ["store mine", "wait"]), commit(0));

@@ -88,7 +88,7 @@ export class DrivenKeeper {
     }
   }
 
-  /** Kills the present supervisor as somebody from outside would. Returns the hello of the next. */
+  /** Kills the current supervisor from outside. Returns the hello of the next. */
   async replaceSupervisor(): Promise<readonly Message[]> {
     await this.end.kill();
     return this.nextLife();

@@ -15,7 +15,7 @@ export type SupervisorEnd = {
   crash(): Promise<void>;
   /** It exits with status 0. */
   leave(): Promise<void>;
-  /** Resolves when it is gone, whoever ended it. */
+  /** Resolves when it has exited for any reason. */
   readonly gone: Promise<void>;
 };
 

@@ -14,7 +14,7 @@ import {
 } from "./stage.ts";
 
 withEachBuild("worker output: followers", (stage) => {
-  test("a follower gets the last lines that it asks for, of one worker or of all, and is told the end", async () => {
+  test("a follower gets the requested last lines, of one worker or of all, and a notice of the end", async () => {
     const harness = stage().start();
     await finish(harness, 1, await add(harness, 1, "for i in 1 2 3 4 5; do echo one $i; done"));
     await finish(harness, 2, await add(harness, 2, "echo two 1"));

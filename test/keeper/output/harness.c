@@ -119,7 +119,7 @@ static void take(uint64_t follower, uint64_t cap) {
   reply_bytes("taken", follower, dropped, taken, length);
 }
 
-/* Executes itself anew in place: what was not read of standard input stays there, because it is read byte by byte. */
+/* Executes itself in place: unread standard input is kept, because it is read byte by byte. */
 static void execute(const char *self) {
   int fd = memfd_create("state", 0);
   need(fd, "memfd_create");

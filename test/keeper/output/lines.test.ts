@@ -62,7 +62,7 @@ withEachBuild("worker output: lines", (stage) => {
     expect(stage().stdout().toString("utf8")).toBe("1:whole\n1:half\n2:next\n");
   });
 
-  test("binary garbage passes as it is in text, and as valid JSON with U+FFFD for what is not UTF-8", async () => {
+  test("binary data passes unchanged in text, and as valid JSON with U+FFFD for bytes that are not UTF-8", async () => {
     const garbage = Buffer.concat([
       crypto.getRandomValues(Buffer.alloc(60_000)),
       Buffer.from([
@@ -89,7 +89,7 @@ withEachBuild("worker output: lines", (stage) => {
   });
 
   test(
-    "a line of 10 MiB arrives as it is, behind one prefix",
+    "a line of 10 MiB arrives whole, after one prefix",
     async () => {
       const harness = stage().start();
       await runAll(harness, ["head -c 10485760 /dev/zero | tr '\\0' x; echo; echo after"], () => "p ");

@@ -22,7 +22,7 @@ import {
 
 withEachBuild("worker output: sinks", (stage) => {
   test(
-    "standard output that nobody reads holds up neither a log line nor the report of an end, and loses nothing",
+    "standard output that is not read delays neither a log line nor an exit event, and loses nothing",
     async () => {
       const pipe = stage().makePipe();
       const harness = stage().start({ stdout: pipe });
@@ -81,7 +81,7 @@ withEachBuild("worker output: sinks", (stage) => {
     await stage().end(harness);
   });
 
-  test("a write that fails half way leaves a piece of a line, and the next one begins anew", async () => {
+  test("a write that fails half way leaves a partial line, and the next write begins a new line", async () => {
     const limited = stage().start({ through: ["prlimit", "--fsize=4096"] });
     await runAll(limited, [numbered("part", 1000)], () => "");
     await eventually(() => stage().stderr().includes("File too large"));
@@ -92,7 +92,7 @@ withEachBuild("worker output: sinks", (stage) => {
     await stage().end(limited);
   });
 
-  test("standard error that nobody reads holds nobody up; what is too much is lost in whole lines, and counted", async () => {
+  test("standard error that is not read delays nothing; excess lines are dropped whole and counted", async () => {
     const pipe = stage().makePipe();
     const harness = stage().start({ stderr: pipe });
     for (let i = 0; i < 2000; i++) harness.send("log", LOG_STDERR, `line ${i} ${"x".repeat(1000)}`);
@@ -141,7 +141,7 @@ withEachBuild("worker output: sinks", (stage) => {
     await stage().end(harness);
   });
 
-  test("a log socket that nobody has yet, or that is made anew, gets what is said from then on", async () => {
+  test("a log socket that is not bound yet, or is bound again, gets all later lines", async () => {
     const harness = stage().start();
     const receive = async (): Promise<() => Promise<string>> => {
       const receiver = stage().start({ words: ["receive", stage().path("log"), "1"] });
@@ -182,7 +182,7 @@ withEachBuild("worker output: sinks", (stage) => {
     expect(got.every((message) => header.test(message))).toBe(true);
     expect(got.map((message) => message.replace(header, ""))).toEqual(["w one", "w ", "w three", "ours"]);
     expect(await receiver.end()).toBe(0);
-    // Nobody is there any more: it is told once, and nothing ends.
+    // No reader is left: this is reported once, and the keeper continues.
     await runAll(harness, ["echo lost"], () => "w ");
     await eventually(() => stage().stderr().includes("cannot write to the log socket"));
     expect(stage().stdout().length).toBe(0);

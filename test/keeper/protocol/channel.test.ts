@@ -64,7 +64,7 @@ describe("channels", () => {
     server.close();
   });
 
-  test("bytes go both ways over tcp, and the peer's end is told as close", async () => {
+  test("bytes go both ways over tcp, and the peer's end is reported as close", async () => {
     const server = await serve(0, (socket) => {
       socket.write("hello");
       socket.once("data", (bytes) => socket.end(bytes));

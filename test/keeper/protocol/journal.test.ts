@@ -1,4 +1,4 @@
-// Reading journals that somebody else left: whole, cut short anywhere, damaged anywhere, of a later version.
+// Reading the journals of other keepers: complete, cut short anywhere, damaged anywhere, of a later version.
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { readJournal } from "../../../src/keeper/journal.ts";

@@ -107,7 +107,7 @@ describe("a batch", () => {
       const kinds: string[] = [];
       while (kinds.length < AT_ONCE + 2) {
         const { kind } = await keeper.next();
-        // It is told of SIGCONT as well.
+        // SIGCONT is reported as well.
         if (kind !== "signalled") kinds.push(kind);
       }
       keeper.commit([]);

@@ -182,7 +182,7 @@ describe("takeDescriptor", () => {
 });
 
 describe("datagrams", () => {
-  test("cannot be opened to where nobody is, nor sent on what is not there", async () => {
+  test("cannot be connected to an unbound address, nor sent on a handle that does not exist", async () => {
     keeper.commit([
       { kind: "openDatagram", handle: 1, domain: AF_UNIX, address: unixAddress(keeper.path("nobody")) },
       { kind: "sendDatagram", handle: 9, worker: 0, bytes: bytesOf("x"), handles: [] },
@@ -193,7 +193,7 @@ describe("datagrams", () => {
     expect(await failure()).toMatchObject({ command: COMMANDS.sendDatagram.code, id: 8, step: "send" });
   });
 
-  test("say when nobody is there any more", async () => {
+  test("report when the peer has closed", async () => {
     const path = keeper.path("log");
     const { pid } = stranger(
       ...python(
@@ -256,7 +256,7 @@ describe("routeOutput", () => {
 });
 
 describe("setBase", () => {
-  test("adds to what was set before, for whoever comes later, supervisors too", async () => {
+  test("adds to the earlier values, for all later processes, supervisors too", async () => {
     keeper.commit([{ kind: "setBase", env: [["ONE", "1"]], unset: [] }]);
     keeper.commit([{ kind: "setBase", env: [["TWO", "2"]], unset: ["ONE"] }, plainSpawn(1, ["/bin/sleep", "600"])]);
     const { pid } = await keeper.event("spawned");

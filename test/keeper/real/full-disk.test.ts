@@ -114,7 +114,7 @@ rooted.test("it is on the disk again soon after there is room, and says so once"
   expect(lastValue(readFileSync(join(disk, "journal")))).toBe("later");
 });
 
-rooted.test("a keeper that leaves its workers to the next one tries the disk once more before it ends", async () => {
+rooted.test("a keeper that leaves its workers to the next one retries the disk before it exits", async () => {
   const disk = await startOnSmallDisk();
   const seen = openSync(disk, "r");
   fill(disk);
@@ -126,7 +126,7 @@ rooted.test("a keeper that leaves its workers to the next one tries the disk onc
   closeSync(seen);
 });
 
-rooted.test("a compaction for which there is no room leaves the journal as it is, which goes on", async () => {
+rooted.test("a compaction without disk space leaves the journal unchanged and in use", async () => {
   const disk = await startOnSmallDisk();
   const path = join(disk, "journal");
   let round = 0;

@@ -20,13 +20,13 @@ afterEach(async () => {
 
 const lock = (id: number, name: string) => ({ kind: "lock", id, path: keeper.path(name) }) as const;
 
-/** Takes these locks, which nobody has. */
+/** Takes these free locks. */
 const take = async (who: DrivenKeeper, ...names: readonly string[]): Promise<void> => {
   who.commit([...names.map((name, index) => lock(index + 1, name)), { kind: "mark", token: 1 }]);
   await who.event("reached");
 };
 
-/** Whether somebody holds the lock of this file. */
+/** Whether a process holds the lock of this file. */
 const isHeld = (name: string): boolean => {
   const program = `import fcntl,sys;fcntl.flock(open(sys.argv[1]),fcntl.LOCK_EX|fcntl.LOCK_NB)`;
   return Bun.spawnSync(["python3", "-c", program, keeper.path(name)]).exitCode !== 0;
@@ -45,7 +45,7 @@ describe("a lock", () => {
     expect(["one", "two"].map((name) => existsSync(keeper.path(name)))).toEqual([false, false]);
   });
 
-  test("that somebody has is a failure with its id, and stays theirs", async () => {
+  test("that another process has is a failure with its id, and stays with that process", async () => {
     await keeper.start();
     await take(keeper, "one");
     await other.start();
@@ -89,7 +89,7 @@ describe("a lock", () => {
     expect(readFileSync(keeper.path("precious"), "utf8")).toBe("precious");
   });
 
-  test("whose file somebody has taken away is not given up for another file of that name", async () => {
+  test("whose file was removed is not given up for another file of that name", async () => {
     await keeper.start();
     await take(keeper, "one");
     writeFileSync(keeper.path("new"), "another file");

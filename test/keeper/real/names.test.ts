@@ -188,7 +188,7 @@ describe("a watched name", () => {
 });
 
 describe("giving a socket's file away", () => {
-  needing(ROOT_USER).test("changes the file's owner, and wakes nobody", async () => {
+  needing(ROOT_USER).test("changes the file's owner without an event", async () => {
     await openWatched("socket", keeper.path("spare"));
     keeper.commit([
       { kind: "giveName", handle: 1, uid: 65534, gid: 0xffffffff },

@@ -40,7 +40,7 @@ test.each(names)("%s is taken over", (name) => {
   expect(rehearse(readFileSync(join(FIXTURES, name)))).toBe(0);
 });
 
-test("one of a later version is told apart from one that is damaged", () => {
+test("one of a later version is distinguished from a damaged one", () => {
   const state = readFileSync(join(FIXTURES, `keeper-state-${VERSION}`));
   const later = Buffer.from(state);
   later.writeUInt32LE(VERSION + 1, 8);

@@ -37,7 +37,7 @@ const keep = async (handle: number, poll: 0 | 1): Promise<void> => {
 const openDescriptors = (): number => readdirSync(`/proc/${driven.pid}/fd`).length;
 
 describe("a stored descriptor", () => {
-  test("whose peer hangs up is told of, once", async () => {
+  test("whose peer hangs up is reported once", async () => {
     driven.commit([
       sender(1, "send('x', ours.fileno())", "notify.recv(9)", "theirs.close()", "ours.close()", "notify.recv(9)"),
     ]);
@@ -172,7 +172,7 @@ test("descriptors are handed to a worker by name, with nothing left in the keepe
   expect(textOf((await driven.event("exited")).tail)).toBe("FDNAMES=a 1 hello\n");
 });
 
-test("a worker that waits for an answer is told after a while that nobody is there", async () => {
+test("a worker's wait for an answer ends after a while without a supervisor", async () => {
   driven.commit([sender(1, "try: notify.recv(9)", "except BlockingIOError: print('nobody')")]);
   expect(textOf((await driven.eventually("exited")).tail)).toBe("nobody\n");
 });

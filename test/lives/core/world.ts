@@ -302,7 +302,7 @@ class World {
     if (this.#waiting.size > 0) this.#fail(`nobody answered ${[...this.#waiting].join()}`);
     const wanted = service.current === null ? undefined : generations[service.current];
     if (service.phase.kind !== "running" || !wanted) return;
-    if (!service.rollout && isReplacing(this.#state)) this.#fail("somebody who was dismissed was not replaced");
+    if (!service.rollout && isReplacing(this.#state)) this.#fail("a dismissed worker was not replaced");
     if (!respawns(service, wanted)) return;
     const ready = allWorkers(workers).filter((worker) => worker.kind === "ready" && worker.availableAt === null);
     if (ready.length !== wanted.instances) this.#fail(`${ready.length} of ${wanted.instances} workers are there`);

@@ -170,7 +170,7 @@ export class Clients {
       const question = this.#questions.get(message.id);
       if (!question) continue;
       question.answers += 1;
-      if (question.connection !== connection) return `${question.id} was answered to somebody else`;
+      if (question.connection !== connection) return `${question.id} was answered on another connection`;
       if (question.answers > 1) return `${question.id} (${question.method}) was answered twice: ${line}`;
       if (message.error && message.error.code <= -32600 && message.error.code >= -32700)
         return `${question.method} was not understood: ${line}`;

@@ -50,7 +50,7 @@ export class LeftDescriptors {
   closed(handle: number): string | null {
     if (handle < FIRST_STORED_HANDLE) return null;
     const left = this.#byHandle.get(handle);
-    if (!left) return `the descriptor ${handle} was given to nobody and is closed`;
+    if (!left) return `the descriptor ${handle} was given to no worker and is closed`;
     left.isTaken = true;
     const isSafe = left.lentTo !== null && this.#hasSaidReady(left.lentTo);
     return isSafe ? null : `the descriptor ${left.name} is closed before who has it was ready`;

@@ -42,7 +42,7 @@ test("leaves alone with the decision, and the rest follows", async () => {
   expect(rest.flat()).toContainEqual({ kind: "remove", key: "decision" });
 });
 
-test("is sent once, and everything that follows is told once, wherever the supervisor is killed", async () => {
+test("is sent once, and everything that follows is published once, wherever the supervisor is killed", async () => {
   const whole = await withSecondDeploy();
   const expected = await say(whole, 2);
   for (const batchesLeft of [0, 1]) {

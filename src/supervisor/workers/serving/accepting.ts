@@ -1,4 +1,4 @@
-// Whether a generation that is in place accepts at the service's sockets: which worker is looked at, and when.
+// Whether the current generation accepts at the service's sockets: which worker is checked, and when.
 // unaccepted.ts examines it.
 import type { GenerationNumber, Worker } from "../../../core/model/worker.ts";
 import { allWorkers } from "../../../core/model/workers.ts";
@@ -20,7 +20,7 @@ export const acceptingListeners = (store: Store): readonly Listener[] =>
 export const checkedWorker = ({ core }: Store, generation: GenerationNumber): Worker | undefined =>
   allWorkers(core.workers).find((worker) => worker.kind === "ready" && worker.generation === generation);
 
-/** A generation is in place. Most programs are seen to accept by a quick check; others are looked at. */
+/** A rollout is complete. A quick check shows for most programs that they accept; others are examined. */
 export const beginAcceptCheck = (store: Store, generation: GenerationNumber): void => {
   const pid = checkedWorker(store, generation)?.pid ?? null;
   const listeners = acceptingListeners(store);

@@ -8,7 +8,7 @@ import { processId } from "../../state/process-ids.ts";
 import { nextRequest } from "../../state/save.ts";
 import type { Store } from "../../state/store.ts";
 
-/** Runs a command line in a shell. The front end is told only if it fails. */
+/** Runs a command line in a shell. The front end is notified only of a failure. */
 export const runHelperCommand = (store: Store, commandLine: string): void =>
   store.batch.command(
     helperProcess({
