@@ -1,7 +1,6 @@
 // One sentence for each event that concerns crank itself, which the log and `crankctl events` share.
 
 import { describeEnding, describeSockets } from "../core/describe.ts";
-import type { Ending } from "../core/model/worker.ts";
 import type { DescriptorsLost, SupervisorEvent } from "./supervisor-events.ts";
 
 type OfKind<K extends SupervisorEvent["kind"]> = Extract<SupervisorEvent, { kind: K }>;

@@ -15,6 +15,7 @@ test.each([
 });
 
 test("a quote that is not closed, and a command without a word, are refused", () => {
-  for (const text of ["a 'b", 'a "b', "a\\", 'a "b\\"']) expect(() => shellWords("--x", text)).toThrow("unclosed quote");
+  for (const text of ["a 'b", 'a "b', "a\\", 'a "b\\"'])
+    expect(() => shellWords("--x", text)).toThrow("unclosed quote");
   for (const text of ["", "  "]) expect(() => shellWords("--x", text)).toThrow("--x requires a command");
 });
