@@ -78,7 +78,7 @@ describe("the control socket", () => {
     writeFileSync(stage.socket, "precious");
     const ended = await stage.start(["true"]).ended;
     expect(ended.status).toBe(255);
-    expect(ended.stdout).toContain("there is a file that is not a socket");
+    expect(ended.stdout).toContain("the file is not a socket");
     expect(readFileSync(stage.socket, "utf8")).toBe("precious");
   });
 

@@ -123,7 +123,7 @@ describe("the record", () => {
     ["  \n", "is empty"],
     ['{"cwd":"/', "cut off"],
     ["hello", "not JSON"],
-    ["[]", "has a list"],
+    ["[]", "is a list"],
     ['{"command":"ruby"}', "wrong value at command"],
     ['{"command":["x"],"start_timeout":"5"}', "wrong value at start_timeout"],
     ['{"crank":{"version":99,"history":[]}}', "later version"],
