@@ -77,8 +77,7 @@ const stopSteps = (label: string, text: string): StepParams[] =>
     const after = time === undefined && index === 0 ? 0 : readDuration(time ?? "");
     if (signal === undefined || after === null)
       throw new ValueError(`${label}: ${JSON.stringify(step)} is not a step; write SIGNAL@SECONDS, as in SIGTERM@3`);
-    if (after > MAX_SECONDS * 1000)
-      throw new ValueError(`${label}: ${step} is further away than ${MAX_SECONDS} seconds`);
+    if (after > MAX_SECONDS * 1000) throw new ValueError(`${label}: ${step} is later than ${MAX_SECONDS} seconds`);
     return { signal, after };
   });
 

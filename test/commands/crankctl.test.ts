@@ -30,7 +30,7 @@ describe("the exit status", () => {
       [["pz"], 'crankctl: no such command "pz"; did you mean ps?'],
       [["ps", "x"], 'crankctl ps: unexpected argument "x"'],
       [["run", "-start"], "crankctl run: -start needs a value: -start SEC"],
-      [["run", "-retries", "-1"], "crankctl run: -retries must not be negative, not -1"],
+      [["run", "-retries", "-1"], "crankctl run: -retries must not be negative, but is -1"],
       [
         ["run", "-stop-steps", "TERM,KILL"],
         'crankctl run: -stop-steps: "KILL" is not a step; write SIGNAL@SECONDS, as in SIGTERM@3',

@@ -73,7 +73,7 @@ describe("parseFlags", () => {
   });
 
   test("refuses numbers that are none, negative or out of bounds, naming the flag", () => {
-    expect(refusal("-min-ready", "-1")).toBe("-min-ready must not be negative, not -1");
+    expect(refusal("-min-ready", "-1")).toBe("-min-ready must not be negative, but is -1");
     expect(refusal("-min-ready", "soon")).toBe(
       '-min-ready must be a number of seconds, or a duration such as 300ms, 5m or 4h, not "soon"',
     );

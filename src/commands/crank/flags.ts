@@ -32,7 +32,7 @@ export const CRANK_FLAGS = {
     kind: "text",
     argument: "DIR",
     environment: "CRANK_PREFIX",
-    help: "where the service's files are, if not in the default directories",
+    help: "directory of the service's files, if not in the default directories",
   },
   respawn: {
     kind: "switch",

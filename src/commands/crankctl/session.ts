@@ -25,7 +25,7 @@ export const COMMON_FLAGS = {
     argument: "DIR",
     group: "Service",
     environment: "CRANK_PREFIX",
-    help: "where services have their files, if not in the default directories",
+    help: "directory of the services' files, if not in the default directories",
   },
   ctl: {
     kind: "text",
@@ -46,7 +46,7 @@ export const controlAddress = async (flags: CommonFlags, environment: Environmen
   const running = await runningServices(directories);
   const [only] = running;
   if (only !== undefined && running.length === 1) return { kind: "unix", path: only.path };
-  throw new UsageError(`no service is named: give -name NAME or -ctl URI. ${runningText(running, directories)}`);
+  throw new UsageError(`no service given: use -name NAME or -ctl URI. ${runningText(running, directories)}`);
 };
 
 /** The directories in which the control sockets are looked for. */

@@ -15,7 +15,7 @@ export const CRANKX_FLAGS = {
     kind: "text",
     argument: "DIR",
     environment: "CRANK_PREFIX",
-    help: "where services have their files, if not in the default directories",
+    help: "directory of the services' files, if not in the default directories",
   },
 } as const satisfies FlagTable;
 
@@ -54,7 +54,7 @@ const perform = async (
     return EXIT.done;
   }
   if (plan.findsServices)
-    throw new UsageError(`crankx: crankctl ${rest[0]} ${prefix} shows all of them at once, without crankx`);
+    throw new UsageError(`crankx: cannot run ${rest[0]}; use crankctl ${rest[0]} ${prefix}, which shows all services`);
   for (const flag of ["ctl", "name", "prefix"] as const) {
     if (plan.flags[flag] !== undefined)
       throw new UsageError(`crankx: -${flag} is not allowed: PREFIX selects the services`);

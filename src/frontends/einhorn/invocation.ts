@@ -38,7 +38,7 @@ export const einhornInvocation = (
     if (given.version) return say(`einhorn ${EINHORN_VERSION} (crank ${VERSION})\n`, 0);
     if (given["upgrade-check"]) return say("", 0);
     if (given["with-state-fd"])
-      throw new UsageError("--with-state-fd is for the master itself, not for a command line");
+      throw new UsageError("--with-state-fd is not allowed on a command line; only the master itself uses it");
     if (given.preload) throw new UsageError(NO_PRELOAD);
     if (operands.length === 0) return say(usage(), 1);
     if (given.number?.[0] === "0") return complain(platform, "-n 0: no workers to run", 0);
@@ -93,7 +93,7 @@ type Surroundings = { readonly environment: Environment; readonly cwd: string; r
 const settingsFrom = (given: Options, operands: readonly string[], surroundings: Surroundings): Settings => {
   const { environment, cwd, platform } = surroundings;
   const name = given["command-name"]?.[0] ?? "";
-  if (name.includes("/")) throw new UsageError(`-c ${name}: a name has no slash`);
+  if (name.includes("/")) throw new UsageError(`-c ${name}: the name must not contain a slash`);
   const pathOf = (option: "socket-path" | "pidfile" | "lockfile", suffix: "sock" | "pid" | "lock"): string =>
     absolute(given[option]?.[0] ?? defaultPath(environment, name, suffix), cwd);
   const socketPath = pathOf("socket-path", "sock");
@@ -253,7 +253,7 @@ export const unknownBindFlags = ({ uri }: Bind): readonly string[] =>
 
 const addressFrom = (text: string, location: string): Address => {
   const match = /^(?:\[([^\]]*)\]|([^:]*)):(\d+)$/.exec(location);
-  if (!match) throw new UsageError(`-b ${text}: wants ADDR:PORT, with an IPv6 address in brackets`);
+  if (!match) throw new UsageError(`-b ${text}: must be ADDR:PORT, with an IPv6 address in brackets`);
   const port = Number(match[3]);
   if (port > 65_535) throw new UsageError(`-b ${text}: the port ${match[3]} is not a number from 0 to 65535`);
   const host = match[1] ?? match[2] ?? "";

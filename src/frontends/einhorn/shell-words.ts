@@ -20,9 +20,9 @@ export const shellWords = (option: string, text: string): readonly [string, ...s
       current = null;
     }
   }
-  if (end < text.length) throw new UsageError(`${option} ${text}: a quote in it is not closed`);
+  if (end < text.length) throw new UsageError(`${option} ${text}: unclosed quote`);
   if (current !== null) words.push(current);
   const [first, ...rest] = words;
-  if (first === undefined) throw new UsageError(`${option} wants a command`);
+  if (first === undefined) throw new UsageError(`${option} requires a command`);
   return [first, ...rest];
 };

@@ -31,7 +31,7 @@ export const einhornsh = async (args: readonly string[], environment: Environmen
     if (given.help) return say(sinks.out, usage(), FAILED);
     const [name = given["command-name"]?.[0] ?? "", ...more] = operands;
     if (more.length > 0 || (operands.length > 0 && given["command-name"]))
-      throw new UsageError(`unexpected argument ${JSON.stringify(operands.at(-1))}: commands come with -e`);
+      throw new UsageError(`unexpected argument ${JSON.stringify(operands.at(-1))}: use -e for commands`);
     const path = given["socket-path"]?.[0] ?? defaultPath(environment, name, "sock");
     return await control(path, given.execute?.[0], environment.USER ?? "", sinks);
   } catch (error) {

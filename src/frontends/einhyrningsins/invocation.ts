@@ -161,7 +161,7 @@ const bindFrom = (text: string, index: number, given: Options): Bind => {
 
 const addressFrom = (text: string, location: string, given: Options): Address => {
   const match = /^(?:\[([^\]]*)\]|([^:]*)):(\d+)$/.exec(location);
-  if (!match) throw new UsageError(`-b ${text}: wants ADDR:PORT, with an IPv6 address in brackets`);
+  if (!match) throw new UsageError(`-b ${text}: must be ADDR:PORT, with an IPv6 address in brackets`);
   const port = Number(match[3]);
   if (port > 65_535) throw new UsageError(`-b ${text}: the port ${match[3]} is not a number from 0 to 65535`);
   const family = given["ipv4-only"] ? "4" : given["ipv6-only"] ? "6" : "any";
@@ -169,7 +169,7 @@ const addressFrom = (text: string, location: string, given: Options): Address =>
 };
 
 const controlAt = (given: string, cwd: string): NonNullable<Settings["control"]> => {
-  if (given === "") throw new UsageError("-d wants a path");
+  if (given === "") throw new UsageError("-d requires a path");
   const path = given.startsWith("/") ? given : `${cwd === "/" ? "" : cwd}/${given}`;
   return { uri: `-d ${given}`, address: parseUri(`unix://${path}`).address };
 };

@@ -33,7 +33,7 @@ export const einhyrningsinsctl = async (args: readonly string[], out: Output): P
     if (given.help) return say(out, helpPage(), 0);
     if (given.version) return say(out, `einhyrningsinsctl ${EINHYRNINGSINS_VERSION} (crank ${VERSION})\n`, 0);
     if (operands.length > 0)
-      throw new UsageError(`unexpected argument ${JSON.stringify(operands[0])}: a command comes with -e`);
+      throw new UsageError(`unexpected argument ${JSON.stringify(operands[0])}: use -e for a command`);
     return await control(given["socket-path"]?.[0] ?? DEFAULT_SOCKET_PATH, given.execute?.[0], out);
   } catch (error) {
     if (error instanceof UsageError) return say(out, `${escapeControls(error.message)}\n\n${helpPage()}`, FAILED);

@@ -14,7 +14,7 @@ export const run = command({
   about: [
     "Starts COMMAND as the next generation. When its workers are available, the old ones are stopped; if one fails, the old ones keep running. The command and every flag that is not given are those of the last successful run; the values in parentheses are the defaults of the first one.",
     "A COMMAND that does not pass the sockets on, such as npm start, is refused, with what to run instead; where the script is a plain node command, that is run. With -sockets-optional it stays as it is.",
-    "Without -wait it returns as soon as the rollout has begun. SEC is a number of seconds, or has a unit: 0.5, 300ms, 5m, 4h, 7d. MB is a number of megabytes, or has a unit: 512M, 2G.",
+    "Without -wait, it returns when the rollout has begun. SEC is a number of seconds, or has a unit: 0.5, 300ms, 5m, 4h, 7d. MB is a number of megabytes, or has a unit: 512M, 2G.",
   ],
   flags: RUN_FLAGS,
   placement: "first",

@@ -27,7 +27,7 @@ export const watchUntilQuit = async (watched: Watched, environment: Environment,
   if (watched.kind === "one") (await connect(watched.address, () => {})).close();
   else if (!watched.directories.some(isThere)) {
     const missing = escapeControls(watched.directories.join(" or "));
-    session.err.write(`ERROR: there is no directory ${missing}; -prefix names another\n`);
+    session.err.write(`ERROR: no directory ${missing}; give another with -prefix\n`);
     return 1;
   }
   const reason = whyNotFullScreen(session.out, environment);
