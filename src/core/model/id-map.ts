@@ -46,7 +46,7 @@ const EMPTY_NODES: readonly Node[] = [0, 1, 2, 3, 4, 5, 6].map((height) => empty
 export const EMPTY: IdMap<never> = emptyNode(0);
 
 // Typed access to a node's places; the layout above says what they hold.
-const numberAt = (node: Node, place: number): number => node[place] as number;
+const numberAt = (node: Node, slot: number): number => node[slot] as number;
 const childAt = (node: Node, slot: number): Node | undefined => node[slot] as Node | undefined;
 
 /** The number of entries. */

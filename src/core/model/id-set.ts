@@ -99,8 +99,8 @@ export const nextId = (ids: IdSet, from: number): number | null => {
 const nextIn = (node: Node, from: number): number => {
   const level = node[LEVEL] as number;
   const first = (from >>> level) & LAST;
-  for (let left = (node[TAKEN] as number) & (-1 << first); left !== 0; left &= left - 1) {
-    const slot = lowest(left);
+  for (let remaining = (node[TAKEN] as number) & (-1 << first); remaining !== 0; remaining &= remaining - 1) {
+    const slot = lowest(remaining);
     const content = node[slot] ?? 0;
     // In the slots after that of `from`, every number counts.
     const start = slot === first ? from : 0;
@@ -111,8 +111,8 @@ const nextIn = (node: Node, from: number): number => {
 };
 
 const lowestFrom = (word: number, from: number): number => {
-  const left = word & (-1 << from);
-  return left === 0 ? -1 : lowest(left);
+  const remaining = word & (-1 << from);
+  return remaining === 0 ? -1 : lowest(remaining);
 };
 
 const lowest = (word: number): number => 31 - Math.clz32(word & -word);

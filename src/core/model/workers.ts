@@ -70,8 +70,8 @@ export const countLiving = (workers: Workers): number =>
 /** The number of evicted workers that are not stopping yet. */
 export const countEvicted = ({ pools }: Workers): number => {
   let evicted = 0;
-  for (let place = 0; place < pools.length; place++) {
-    const { counts } = pools[place] as Pool;
+  for (let index = 0; index < pools.length; index++) {
+    const { counts } = pools[index] as Pool;
     evicted += counts[STANDING.outgoing] + counts[STANDING.outgoingEarly] + counts[STANDING.broken];
   }
   return evicted;
@@ -82,15 +82,15 @@ export const countIncoming = ({ pools }: Workers): number => sum(pools, INCOMING
 
 const sum = (pools: readonly Pool[], what: Standing | typeof INCOMING): number => {
   let all = 0;
-  for (let place = 0; place < pools.length; place++) all += (pools[place] as Pool).counts[what];
+  for (let index = 0; index < pools.length; index++) all += (pools[index] as Pool).counts[what];
   return all;
 };
 
 /** undefined: the generation has no workers. */
 export const findPool = ({ pools }: Workers, generation: GenerationNumber): Pool | undefined => {
   // The newest is last, and asked for most often.
-  for (let place = pools.length - 1; place >= 0; place--)
-    if (pools[place]?.generation === generation) return pools[place];
+  for (let index = pools.length - 1; index >= 0; index--)
+    if (pools[index]?.generation === generation) return pools[index];
   return undefined;
 };
 
@@ -185,9 +185,9 @@ const owned = (workers: Workers, owner: Owner): OwnWorkers => {
 const copyOf = <T>(list: readonly T[]): T[] => (list.length === 0 ? [] : list.with(0, list[0] as T));
 
 const ownPool = ({ pools, owner }: OwnWorkers, generation: GenerationNumber): OwnPool => {
-  let place = pools.length - 1;
-  while (place >= 0 && pools[place]?.generation !== generation) place -= 1;
-  const pool = pools[place];
+  let index = pools.length - 1;
+  while (index >= 0 && pools[index]?.generation !== generation) index -= 1;
+  const pool = pools[index];
   // As above.
   if (pool && owner !== null && pool.owner === owner) return pool as OwnPool;
   const counts = pool?.counts ?? NONE;
@@ -199,7 +199,7 @@ const ownPool = ({ pools, owner }: OwnWorkers, generation: GenerationNumber): Ow
     ages: pool?.ages ?? EMPTY,
     owner,
   };
-  pools[pool ? place : pools.length] = own;
+  pools[pool ? index : pools.length] = own;
   return own;
 };
 

@@ -18,8 +18,8 @@ export const groupsOfOthers = ({ service, workers: { pools } }: View, wanted: Ge
   const leftover: Kind[] = [];
   const current: Kind[] = [];
   const number = wanted?.number;
-  for (let place = 0; place < pools.length; place++) {
-    const pool = pools[place] as Pool;
+  for (let index = 0; index < pools.length; index++) {
+    const pool = pools[index] as Pool;
     const { counts, generation } = pool;
     if (counts[outgoing] + counts[outgoingEarly] + counts[broken] > 0) {
       addKind(unavailable, pool, outgoingEarly);
@@ -70,8 +70,8 @@ export const takeFrom = <Known>(
   taking: Taking<Known>,
   known: Known,
 ): void => {
-  for (let place = 0; place < groups.length; place++) {
-    const kinds = groups[place] as Kinds;
+  for (let index = 0; index < groups.length; index++) {
+    const kinds = groups[index] as Kinds;
     const only = kinds[0];
     if (!only) continue;
     if (kinds.length > 1) takeMerged(workers, kinds, taking, known);
@@ -89,10 +89,10 @@ const takeInOrder = <Known>(workers: Workers, kind: Kind, { may, take }: Taking<
 };
 
 const takeMerged = <Known>(workers: Workers, kinds: Kinds, { may, take }: Taking<Known>, known: Known): void => {
-  const left = kinds.map((kind) => ({ kind, next: nextId(kind.ids, 0) }));
+  const remaining = kinds.map((kind) => ({ kind, next: nextId(kind.ids, 0) }));
   for (;;) {
-    let first: (typeof left)[number] | null = null;
-    for (const one of left) {
+    let first: (typeof remaining)[number] | null = null;
+    for (const one of remaining) {
       if (one.next !== null && (first?.next == null || one.next < first.next)) first = one;
     }
     if (first?.next == null) return;

@@ -62,8 +62,8 @@ export const takeCensus = ({ workers: { pools } }: View, wanted: Generation | nu
   let evicted = 0;
   let broken = 0;
   let draining = 0;
-  for (let place = 0; place < pools.length; place++) {
-    const { generation, counts } = pools[place] as Pool;
+  for (let index = 0; index < pools.length; index++) {
+    const { generation, counts } = pools[index] as Pool;
     const kept = counts[STARTING] + counts[UNPROVEN] + counts[AVAILABLE];
     const replaced = counts[OUTGOING] + counts[OUTGOING_EARLY] + counts[BROKEN];
     alive += kept + replaced;
@@ -134,8 +134,8 @@ export const startsWanted = (view: View, wanted: Generation | null, census: Cens
   if (wanted === null) return 0;
   let starts = missed(view, wanted, census);
   if (starts <= 0) return 0;
-  const places = room(view, wanted, census);
-  if (places < starts) starts = places;
+  const slots = room(view, wanted, census);
+  if (slots < starts) starts = slots;
   const most = paced(view, census);
   if (most < starts) starts = most;
   return starts > 0 ? starts : 0;
@@ -181,8 +181,8 @@ const surgeNow = (view: View, { spec }: Generation, { draining, broken }: Census
   const { rollout, pausedUntil } = view.service;
   if (rollout === null || rollout.rollingBack !== null) return surge;
   if (pausedUntil === null && maxDraining === null) return surge;
-  const places = maxDraining === null ? surge : Math.max(0, maxDraining - draining);
-  return Math.min(surge, Math.max(broken, pausedUntil === null ? places : 0));
+  const slots = maxDraining === null ? surge : Math.max(0, maxDraining - draining);
+  return Math.min(surge, Math.max(broken, pausedUntil === null ? slots : 0));
 };
 
 /** Whether a rollout pauses between two replacements. */

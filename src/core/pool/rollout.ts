@@ -156,13 +156,13 @@ export const advanceRollout = (draft: Draft): void => {
 
 /** After a scale-down in a rollout, too many wanted workers may live: those that are not available stop first. */
 const stopExcess = (draft: Draft, wanted: Generation, excess: number): void =>
-  takeFrom(draft, groupsOfWanted(draft, wanted), STOP_EXCESS, { draft, left: excess });
+  takeFrom(draft, groupsOfWanted(draft, wanted), STOP_EXCESS, { draft, remaining: excess });
 
-const STOP_EXCESS: Taking<{ readonly draft: Draft; left: number }> = {
-  may: ({ left }) => left > 0,
+const STOP_EXCESS: Taking<{ readonly draft: Draft; remaining: number }> = {
+  may: ({ remaining }) => remaining > 0,
   take: (known, worker) => {
     beginStop(known.draft, worker);
-    known.left -= 1;
+    known.remaining -= 1;
   },
 };
 

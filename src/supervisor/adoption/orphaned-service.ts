@@ -161,8 +161,8 @@ export const examine = async (surroundings: Surroundings, settings: Settings, by
 /** The stored descriptors that are lost because the keeper that held them was killed. */
 export const lostDescriptors = ({ pid, store }: OrphanedService): readonly DescriptorsLost[] => {
   const all = [...store.stored.values()];
-  const lost = all.filter(({ place }) => place.kind !== "lent").map(({ name }) => name);
-  const lent = all.filter(({ place }) => place.kind === "lent").map(({ name }) => name);
+  const lost = all.filter(({ place: state }) => state.kind !== "lent").map(({ name }) => name);
+  const lent = all.filter(({ place: state }) => state.kind === "lent").map(({ name }) => name);
   const loss = { kind: "descriptorsLost", cause: "killed", pid } as const;
   const named = (names: readonly string[]) => ({ count: names.length, names: names.slice(0, MOST_NAMES) });
   return [

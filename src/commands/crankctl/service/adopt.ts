@@ -51,25 +51,25 @@ const lookAt = async (directory: string): Promise<Prospect> => {
   const bytes = bytesOf(`${directory}/journal`);
   if (typeof bytes === "string") return { kind: "nothing", reason: bytes };
   const platform = linuxPlatform(() => Math.round(host.clock.monotonicNow()));
-  const left = readOrphanedService(
+  const orphaned = readOrphanedService(
     { platform, frontEnd: CRANK, facts: { ...NO_FACTS, bootId: await bootId() } },
     bytes,
   );
-  if (typeof left === "string") return { kind: "nothing", reason: `the journal ${directory}/journal ${left}` };
-  const looker = { pid: platform.pid, uid: platform.uid, binds: left.settings.binds, handleOf: bindHandle };
+  if (typeof orphaned === "string") return { kind: "nothing", reason: `the journal ${directory}/journal ${orphaned}` };
+  const surveyor = { pid: platform.pid, uid: platform.uid, binds: orphaned.settings.binds, handleOf: bindHandle };
   const processes = platform.processes;
   let found: Adoption;
   try {
-    found = await survey(processes, left, looker);
+    found = await survey(processes, orphaned, surveyor);
   } catch (error) {
     // Values of the wrong shape under the right checksum.
     const reason = error instanceof Error ? error.message : String(error);
     return { kind: "nothing", reason: `the journal ${directory}/journal cannot be read: ${reason}` };
   }
   if (found.workers.length === 0 && found.lost.length === 0)
-    return { kind: "nothing", reason: `crank ${left.pid} left no worker` };
+    return { kind: "nothing", reason: `crank ${orphaned.pid} left no worker` };
   const { pid: keeper, ...adoption } = found;
-  return { kind: "adoption", keeper, ...adoption, strangers: strangers(processes, left, looker, found) };
+  return { kind: "adoption", keeper, ...adoption, strangers: strangers(processes, orphaned, surveyor, found) };
 };
 
 /** A dry run has no keeper. */

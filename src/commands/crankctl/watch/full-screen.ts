@@ -156,8 +156,8 @@ export class FullScreen {
   #do(feed: Feed, order: Order): void {
     this.#say("Asked");
     feed.perform(perform(order)).then(
-      (words) => {
-        this.#say(escapeControls(`${feed.view.name}: ${words}`));
+      (answer) => {
+        this.#say(escapeControls(`${feed.view.name}: ${answer}`));
       },
       (error: unknown) => {
         // Like any other exception: leave the screen, then print it.

@@ -23,7 +23,7 @@ export const storeLimit = ({ platform }: Store, { fdStore }: Spec): number => {
 
 /** Gives a worker that is being started all kept descriptors. They count as lent until it is ready. */
 export const lendStored = (store: Store, worker: WorkerId): readonly StoredDescriptor[] => {
-  const kept = [...store.stored.values()].filter(({ place }) => place.kind === "kept");
+  const kept = [...store.stored.values()].filter(({ place: state }) => state.kind === "kept");
   if (kept.length === 0) return kept;
   for (const stored of kept) saveStored(store, { ...stored, place: { kind: "lent", to: worker } });
   const { descriptorStore, platform } = store;
