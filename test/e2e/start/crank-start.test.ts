@@ -85,7 +85,7 @@ describe("what cannot be opened ends crank with status 1 and one sentence that n
     writeFileSync(path, "precious");
     const ended = await named("-bind", path);
     expect(ended).toMatchObject({ status: 1 });
-    expect(ended.stderr).toContain("a file that is not a socket");
+    expect(ended.stderr).toContain("the file is not a socket; remove it");
     expect(readFileSync(path, "utf8")).toBe("precious");
   });
 
