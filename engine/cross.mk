@@ -25,7 +25,7 @@ $(CROSS)/engine/%.o: engine/%.c build/engine/build-id.h
 $(CROSS)/module/%.o: build/engine/module/%.c tools/wasm-to-c/wasm.h
 	mkdir -p $(@D)
 	$(CROSS_CC) $(ENGINE_FLAGS) -O2 -w -c -o $@ $<
-$(CROSS)/image.o: build/engine/commands.image engine/image.S
+$(CROSS)/image.o: build/engine/commands.image engine/image/image.S
 	mkdir -p $(@D)
-	$(CROSS_CC) -DIMAGE='"$<"' -c -o $@ engine/image.S
+	$(CROSS_CC) -DIMAGE='"$<"' -c -o $@ engine/image/image.S
 endif

@@ -16,11 +16,11 @@ MODULE_DATA     := build/engine/module/quickjs_data.o
 TRANSLATOR      := $(wildcard tools/wasm-to-c/*.ts)
 
 # Without contraction: one rounding after each operation, on machines with fused multiplication too.
-ENGINE_FLAGS    := -std=c11 -ffp-contract=off -Itools/wasm-to-c -Ibuild/engine -Ibuild/engine/module -DWASM_TABLE_ROOM=1
-ENGINE_SOURCES  := $(filter-out engine/build.c engine/fresh.c,$(wildcard engine/*.c))
+ENGINE_FLAGS    := -std=c11 -ffp-contract=off -Iengine -Itools/wasm-to-c -Ibuild/engine -Ibuild/engine/module -DWASM_TABLE_ROOM=1
+ENGINE_SOURCES  := $(filter-out engine/image/build.c engine/image/fresh.c,$(wildcard engine/*.c engine/*/*.c))
 ENGINE_OBJECTS  := $(ENGINE_SOURCES:engine/%.c=build/engine/%.o)
-BUILDER_OBJECTS := build/engine/build.o build/engine/fresh.o
-ENGINE_STRICT   := $(patsubst engine/%.c,build/engine/strict/%.o,$(wildcard engine/*.c))
+BUILDER_OBJECTS := build/engine/image/build.o build/engine/image/fresh.o
+ENGINE_STRICT   := $(patsubst engine/%.c,build/engine/strict/%.o,$(wildcard engine/*.c engine/*/*.c))
 
 # What bin/crank is linked of besides the keeper.
 ENGINE_LINKED   := build/engine/commands.image.o $(ENGINE_OBJECTS) $(MODULE_OBJECTS)
@@ -47,14 +47,15 @@ build/engine/module/%.o: build/engine/module/%.c $(MODULE_HEADER) tools/wasm-to-
 # The host -------------------------------------------------------------------------------------------------------------
 
 # What an image goes with: it holds places in the module's memory and numbers of host functions.
-build/engine/build-id.h: build/engine/module/translated tools/wasm-to-c/wasm.h $(wildcard engine/*.[ch])
+build/engine/build-id.h: build/engine/module/translated tools/wasm-to-c/wasm.h $(wildcard engine/*.[ch] engine/*/*.[ch])
 	cat build/engine/module/*.c build/engine/module/*.h $(filter %.c %.h,$^) | sha256sum | \
 	  sed 's/^\([0-9a-f]*\).*/#define ENGINE_BUILD_ID "\1"/' > $@
 
 build/engine/%.o: engine/%.c build/engine/build-id.h build/compiler-flags | $(COMPILER)
+	mkdir -p $(@D)
 	$(CC) $(ENGINE_FLAGS) $(CFLAGS) -pthread -c -o $@ $<
 
-build/engine/build: $(BUILDER_OBJECTS) $(ENGINE_OBJECTS) $(MODULE_OBJECTS) $(MODULE_DATA) engine/no-image.S
+build/engine/build: $(BUILDER_OBJECTS) $(ENGINE_OBJECTS) $(MODULE_OBJECTS) $(MODULE_DATA) engine/image/no-image.S
 	$(CC) $(CFLAGS) $(LDFLAGS) -static -no-pie -pthread -o $@ $^ -lm
 
 build/engine/checked: build/engine/build
@@ -65,7 +66,7 @@ build/engine/checked: build/engine/build
 build/engine/sanitized/%.o: engine/%.c build/engine/build-id.h build/compiler-flags | $(COMPILER)
 	mkdir -p $(@D)
 	$(CC) $(ENGINE_FLAGS) $(SANITIZERS) -pthread -c -o $@ $<
-build/engine/build-sanitized: $(patsubst build/engine/%,build/engine/sanitized/%,$(BUILDER_OBJECTS) $(ENGINE_OBJECTS)) $(MODULE_OBJECTS) $(MODULE_DATA) engine/no-image.S
+build/engine/build-sanitized: $(patsubst build/engine/%,build/engine/sanitized/%,$(BUILDER_OBJECTS) $(ENGINE_OBJECTS)) $(MODULE_OBJECTS) $(MODULE_DATA) engine/image/no-image.S
 	$(CC) $(SANITIZERS) $(LDFLAGS) -no-pie -pthread -o $@ $^ -lm
 
 # The image of a bundle: build/engine/NAME.image.o from build/engine/NAME.mjs.
@@ -73,8 +74,8 @@ build/engine/%.bytecode: build/engine/%.mjs build/engine/checked
 	build/engine/build compile $< $@
 build/engine/%.image: build/engine/%.bytecode build/engine/build
 	build/engine/build image $< $@
-build/engine/%.image.o: build/engine/%.image engine/image.S
-	$(CC) -DIMAGE='"$<"' -c -o $@ engine/image.S
+build/engine/%.image.o: build/engine/%.image engine/image/image.S
+	$(CC) -DIMAGE='"$<"' -c -o $@ engine/image/image.S
 
 # All commands.
 build/engine/commands.mjs: tools/bundle.ts $(TYPESCRIPT) $(PACKAGES) | $(BUN)

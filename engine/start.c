@@ -1,8 +1,8 @@
 #include "start.h"
 
 #include "engine.h"
-#include "host.h"
-#include "image.h"
+#include "host/host.h"
+#include "image/image.h"
 
 _Noreturn void engine_start(int argc, char **argv) {
   host_prepare(argc, argv);

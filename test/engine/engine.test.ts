@@ -89,13 +89,15 @@ describe.skipIf(!isBuilt)("an image (make engine)", () => {
          mmap((void *)0x50100000, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
        }`,
     );
-    const sources = readdirSync(join(ROOT, "engine")).filter((name) => name.endsWith(".c"));
+    const sources = readdirSync(join(ROOT, "engine"), { recursive: true, encoding: "utf8" }).filter((name) =>
+      name.endsWith(".c"),
+    );
     const objects = sources.map((name) => join(ROOT, "build/engine", name.replace(".c", ".o")));
     const parts = ["0", "1", "2", "3", "tables", "data"].map((part) =>
       join(ROOT, `build/engine/module/quickjs_${part}.o`),
     );
     const words = ["-no-pie", "-pthread", "-o", occupied, `${occupied}.c`, ...objects, ...parts];
-    const built = spawnSync(process.env.CC ?? "cc", [...words, join(ROOT, "engine/no-image.S"), "-lm"], {
+    const built = spawnSync(process.env.CC ?? "cc", [...words, join(ROOT, "engine/image/no-image.S"), "-lm"], {
       encoding: "utf8",
     });
     expect(built.stderr).toBe("");

@@ -77,7 +77,7 @@ export type StatusValues = readonly [
   string,
 ];
 
-/** A global object of the engine (engine/fresh.c), used only here. */
+/** A global object of the engine (engine/image/fresh.c), used only here. */
 export const calls: HostCalls = (globalThis as unknown as { readonly hostCalls: HostCalls }).hostCalls;
 
 export const EAGAIN = -11;

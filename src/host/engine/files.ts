@@ -37,7 +37,7 @@ const statusFrom = (values: StatusValues): FileStatus => {
   };
 };
 
-/** Defined in engine/host_files.c, because the system's numbers differ between architectures. */
+/** Defined in engine/host/files.c, because the system's numbers differ between architectures. */
 const FLAGS = { noFollow: 1 << 24, directory: 1 << 25, path: 1 << 26 } as const;
 
 const flagsOf = ({ flags, noFollow, mustBeDirectory, pathOnly }: OpenOptions): number =>

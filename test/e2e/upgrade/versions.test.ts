@@ -42,7 +42,7 @@ const imageOf = (directory: string, change: (bundle: string) => string): string 
   const build = join(ENGINE, "build");
   make([build, "compile", "commands.mjs", "bytecode"], directory);
   make([build, "image", "bytecode", "image"], directory);
-  make([CC, '-DIMAGE="image"', "-c", "-o", "image.o", join(ROOT, "engine/image.S")], directory);
+  make([CC, '-DIMAGE="image"', "-c", "-o", "image.o", join(ROOT, "engine/image/image.S")], directory);
   return join(directory, "image.o");
 };
 
@@ -59,7 +59,8 @@ const installLater = (directory: string): string => {
     const speaks = replaced(bundle, `PROTOCOL_VERSION = ${PROTOCOL_VERSION}`, `PROTOCOL_VERSION = ${LATER_PROTOCOL}`);
     return replaced(speaks, `"${VERSION}"`, `"${LATER_VERSION}"`);
   });
-  const engine = objectsIn(ENGINE, ["build.o", "fresh.o", "commands.image.o"]);
+  const rooms = ["", "host", "image"].map((room) => join(ENGINE, room));
+  const engine = rooms.flatMap((room) => objectsIn(room, ["build.o", "fresh.o", "commands.image.o"]));
   const module = objectsIn(join(ENGINE, "module"), ["quickjs_data.o"]);
   const files = readdirSync(sources, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".c"));
   const flags = [

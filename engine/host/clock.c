@@ -7,7 +7,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include "host.h"
+#include "host/host.h"
 
 /* Maximum number of descriptors in one poll. */
 enum { MOST_WAITED = 1024 };

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "image.h"
+#include "image/image.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* Packs numbers and texts into bytes and back, several per call: the fields of the keeper's frames. A layout has one letter per
  * field: b, w, i, q for u8, u32, i32, u64, little-endian; t for a text and y for bytes, with their length in four bytes before
  * them. */
-#include "host.h"
+#include "host/host.h"
 
 #include <limits.h>
 #include <string.h>

@@ -9,7 +9,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "host.h"
+#include "host/host.h"
 #include "terminal.h"
 
 enum { MOST_UNDO_BYTES = 256 };
@@ -21,7 +21,7 @@ static char undo[MOST_UNDO_BYTES];
 static volatile sig_atomic_t undo_length;
 
 /* All signals that end a process and leave it time to act. The engine has its own handlers for SIGSEGV and SIGBUS (heap.c). A
- * signal that TypeScript listens to is blocked (host_signals.c) and does not arrive here. */
+ * signal that TypeScript listens to is blocked (signals.c) and does not arrive here. */
 static const int ending[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGPIPE, SIGALRM, SIGUSR1,
                              SIGUSR2, SIGABRT, SIGILL,  SIGFPE,  SIGSYS,  SIGXCPU, SIGXFSZ};
 

@@ -1,5 +1,5 @@
 /* UTF-8 to strings and back. */
-#include "host.h"
+#include "host/host.h"
 #include "utf8.h"
 
 /* decode(bytes, start, length, isStrict): invalid UTF-8 becomes U+FFFD, or the result is undefined if isStrict */

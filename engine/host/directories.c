@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "host.h"
+#include "host/host.h"
 
 /* More than the number of names in any directory that is read here: /proc, a run directory. */
 enum { MOST_NAMES = 1 << 20 };

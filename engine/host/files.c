@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "host.h"
+#include "host/host.h"
 
 /* Flags of open(2) whose values differ between architectures have their own values here: one image runs on all of them. */
 enum {

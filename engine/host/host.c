@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "host.h"
+#include "host/host.h"
 
 #include <errno.h>
 #include <fcntl.h>

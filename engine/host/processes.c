@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "exports.h"
-#include "host.h"
+#include "host/host.h"
 
 extern char **environ;
 

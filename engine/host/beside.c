@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "host.h"
+#include "host/host.h"
 #include "write.h"
 
 enum { THREAD_STACK = 256 * 1024 };

@@ -1,4 +1,4 @@
-#include "fresh.h"
+#include "image/fresh.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "engine.h"
 #include "exports.h"
 #include "heap.h"
-#include "host.h"
+#include "host/host.h"
 #include "imports.h"
 
 /* Flags of quickjs.h. They are no stable interface either; fresh_check_values would fail if they changed. */

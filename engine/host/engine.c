@@ -1,7 +1,7 @@
 /* The engine itself: its hooks and its version. */
 #include "engine.h"
 #include "exports.h"
-#include "host.h"
+#include "host/host.h"
 
 /* setHooks(start, turn, uncaught): the functions for the hooks of engine.h */
 static value engine_hooks(struct arguments *in) {

@@ -9,9 +9,9 @@
 #include <sys/stat.h>
 
 #include "engine.h"
-#include "fresh.h"
-#include "host.h"
-#include "image.h"
+#include "image/fresh.h"
+#include "host/host.h"
+#include "image/image.h"
 
 static _Noreturn void fail(const char *what, const char *why) {
   (void)fprintf(stderr, "crank: %s: %s\n", what, why);

@@ -5,7 +5,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "host.h"
+#include "host/host.h"
 
 static sigset_t watched;
 static int descriptor = -1;
