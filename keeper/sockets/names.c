@@ -123,9 +123,12 @@ void names_watch(struct reader *fields) {
   }
 }
 
+/* Whether the path leads to the socket's file, which has this owner. */
 static bool is_owned_by(const struct name *name, uint32_t uid, uint32_t gid) {
+  struct file_identity file = names_identity(name);
   struct stat status;
-  if (name->look < 0 || fstat(name->look, &status) < 0) return false;
+  if (file.inode == 0 || lstat(name->path, &status) < 0) return false;
+  if (status.st_dev != file.device || status.st_ino != file.inode) return false;
   return (uid == UNCHANGED || status.st_uid == uid) && (gid == UNCHANGED || status.st_gid == gid);
 }
 

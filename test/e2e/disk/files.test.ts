@@ -98,7 +98,7 @@ asRoot.test(
     const ways: readonly (readonly [string, string, () => unknown])[] = [
       ["web.conf", "not a plain file", () => theirs(join(sticky, "web.conf"), "fifo")],
       ["web.conf", "belongs to another user", () => theirs(join(sticky, "web.conf"), "file")],
-      ["web.conf", "it is a link", () => symlinkSync("/dev/zero", join(sticky, "web.conf"))],
+      ["web.conf", "it is a symbolic link", () => symlinkSync("/dev/zero", join(sticky, "web.conf"))],
       [
         "web.conf",
         "it has more than",
@@ -110,7 +110,7 @@ asRoot.test(
       ["web.conf.lock", "not a plain file", () => theirs(join(sticky, "web.conf.lock"), "fifo")],
       ["web.conf.lock", "belongs to another user", () => theirs(join(sticky, "web.conf.lock"), "file")],
       ["web.conf.lock", "not a plain file", () => symlinkSync(web.path("victim"), join(sticky, "web.conf.lock"))],
-      ["web.run", "it is a link", () => symlinkSync(web.path("victim"), join(sticky, "web.run"))],
+      ["web.run", "it is a symbolic link", () => symlinkSync(web.path("victim"), join(sticky, "web.run"))],
     ];
     for (const [name, why, put] of ways) {
       await put();
