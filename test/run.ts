@@ -124,6 +124,8 @@ const main = async (): Promise<void> => {
     root,
     jobs.map(({ file }) => file),
   );
+  // The tests that call make do not share the jobs of the one that called this.
+  for (const name of ["MAKEFLAGS", "MFLAGS", "MAKELEVEL"]) delete process.env[name];
   process.env.PATH = pathWithPlainPython(process.env.PATH ?? "", root);
   const leftOut = jobs.flatMap((job): NotRun[] => {
     const reason = reasonToLeaveOut(missing, job.file);

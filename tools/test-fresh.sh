@@ -6,7 +6,8 @@
 set -eu
 
 SUITE=${FRESH_SUITE:-bookworm}
-MIRROR=${FRESH_MIRROR:-http://deb.debian.org/debian}
+# The mirror that apt is set up for; without one, debootstrap's own.
+MIRROR=${FRESH_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | head -n 1)}
 # The build needs gcc and make. The others are on any installed Debian.
 PACKAGES=make,gcc,libc6-dev,python3,ca-certificates
 
@@ -50,7 +51,7 @@ if [ -n "${FRESH_BASE:-}" ]; then
   cp -a "$FRESH_BASE/." "$machine"
 else
   command -v debootstrap >/dev/null || fail "debootstrap is missing: apt-get install debootstrap"
-  debootstrap --variant=minbase --include="$PACKAGES" "$SUITE" "$machine" "$MIRROR" >"$machine.log" 2>&1 || {
+  debootstrap --variant=minbase --include="$PACKAGES" "$SUITE" "$machine" ${MIRROR:+"$MIRROR"} >"$machine.log" 2>&1 || {
     tail -n 5 "$machine.log" >&2
     fail "debootstrap failed; its words are in $machine.log"
   }

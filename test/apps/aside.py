@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 
 own, given, address = sys.argv[1], sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else "0.0.0.0"
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
@@ -25,16 +26,30 @@ def serve(listener, how):
     selector = waiting() if waiting else None
     if selector:
         selector.register(listener, selectors.EVENT_READ)
+    waits.set()
     while True:
         if selector:
             selector.select()
         answer(listener)
 
 
+def sleeps(thread):
+    """Whether the thread waits in the kernel."""
+    with open(f"/proc/self/task/{thread.native_id}/stat") as stat:
+        return stat.read().rpartition(")")[2].split()[0] == "S"
+
+
 beside = socket.create_server((address, 0))
 for listener, how in ((beside, own), (socket.socket(fileno=3), given)):
-    threading.Thread(target=serve, args=(listener, how), daemon=True).start()
+    waits = threading.Event()
+    thread = threading.Thread(target=serve, args=(listener, how), daemon=True)
+    thread.start()
     if how == "nothing":
         listener.detach()
+        continue
+    # Ready means that it waits: crank looks at once.
+    waits.wait()
+    while not sleeps(thread):
+        time.sleep(0.001)
 os.write(int(os.environ["NOTIFY_FD"]), b"READY=1")
 signal.pause()

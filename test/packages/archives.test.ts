@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { compiledStatically } from "../e2e/harness/apps.ts";
 import { Bench, portOf, ROOT } from "../e2e/harness/bench.ts";
 import { needing, ROOT_USER } from "../needs.ts";
-import { BareDebian } from "./bare-debian.ts";
+import { BareDebian, DEBIAN } from "./bare-debian.ts";
 import { PACKAGES, packageLike, VERSION } from "./built.ts";
 
 let bench: Bench;
@@ -81,7 +81,7 @@ needing(installed("skopeo"), installed("umoci"), ROOT_USER).test(
   },
 );
 
-needing(installed("rpm"), installed("debootstrap"), ROOT_USER).test(
+needing(installed("rpm"), DEBIAN).test(
   "the RPM packages install into a system, run there, and are removed without a trace",
   async () => {
     const debian = await BareDebian.make(bench);

@@ -1,14 +1,39 @@
 // A Debian with nothing but its base system, below the test's directory: debootstrap makes it, and a process in namespaces of
 // its own keeps /proc mounted in it. The network is shared with this machine.
+import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { type Bench, type Ended, ROOT, type Running } from "../e2e/harness/bench.ts";
 import { descendants } from "../e2e/harness/processes.ts";
 import { waitFor } from "../e2e/harness/wait.ts";
+import { type Fact, ROOT_USER } from "../needs.ts";
 
 /** The system is made once for all tests of a run of this machine. */
 const BASE = join(ROOT, "build/packages-base");
-const MIRROR = process.env.FRESH_MIRROR ?? "http://deb.debian.org/debian";
+
+/** The mirror that apt is set up for; "": that of debootstrap. */
+const mirror = (): string => {
+  if (process.env.FRESH_MIRROR !== undefined) return process.env.FRESH_MIRROR;
+  const { stdout } = spawnSync("apt-get", ["indextargets", "--format", "$(REPO_URI)"], { encoding: "utf8" });
+  return stdout?.split("\n")[0] ?? "";
+};
+
+const answers = async (address: string): Promise<boolean> => {
+  if (address === "") return true;
+  try {
+    const release = `${address.replace(/\/+$/, "")}/dists/bookworm/Release`;
+    return (await fetch(release, { method: "HEAD", signal: AbortSignal.timeout(10_000) })).ok;
+  } catch {
+    return false;
+  }
+};
+
+/** Whether a bare Debian can be made: with debootstrap, as root, from a mirror that answers. */
+export const DEBIAN: Fact = {
+  name: "root with debootstrap and a Debian mirror",
+  isMet: ROOT_USER.isMet && Bun.which("debootstrap") !== null && (await answers(mirror())),
+};
+
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 export class BareDebian {
@@ -25,7 +50,13 @@ export class BareDebian {
   static async make(bench: Bench): Promise<BareDebian> {
     if (!existsSync(join(BASE, "etc/debian_version"))) {
       mkdirSync(BASE, { recursive: true });
-      const made = await bench.run(["debootstrap", "--variant=minbase", "bookworm", BASE, MIRROR]);
+      const made = await bench.run([
+        "debootstrap",
+        "--variant=minbase",
+        "bookworm",
+        BASE,
+        ...(mirror() === "" ? [] : [mirror()]),
+      ]);
       if (made.status !== 0) throw new Error(`debootstrap: ${made.stdout.slice(-500)}${made.stderr}`);
     }
     const directory = join(bench.directory, "debian");

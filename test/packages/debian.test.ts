@@ -7,12 +7,12 @@ import { Bench } from "../e2e/harness/bench.ts";
 import { Load } from "../e2e/harness/load.ts";
 import { freePorts } from "../e2e/harness/ports.ts";
 import { waitFor } from "../e2e/harness/wait.ts";
-import { needing, ROOT_USER } from "../needs.ts";
-import { BareDebian } from "./bare-debian.ts";
+import { needing } from "../needs.ts";
+import { BareDebian, DEBIAN } from "./bare-debian.ts";
 import { packageLike, packagesOf, VERSION } from "./built.ts";
 
 const NEXT = "9.9.9";
-const DEBIAN = needing(ROOT_USER, { name: "debootstrap", isMet: Bun.which("debootstrap") !== null });
+const bare = needing(DEBIAN);
 const DEB = /^crank_.*\.deb$/;
 const COMPAT = /^crank-compat_.*\.deb$/;
 
@@ -32,7 +32,7 @@ const install = async (...files: readonly string[]): Promise<string> => {
   return ended.stdout;
 };
 
-DEBIAN.test(
+bare.test(
   "a bare Debian installs the package, serves, is upgraded under load, and is left without a trace",
   async () => {
     const [port = 0] = await freePorts(1);
@@ -71,7 +71,7 @@ DEBIAN.test(
   600_000,
 );
 
-DEBIAN.test(
+bare.test(
   "crank-compat brings the names of other tools, and only those",
   async () => {
     await install(packageLike(DEB), packageLike(COMPAT));

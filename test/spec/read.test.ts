@@ -33,7 +33,7 @@ describe("a duration", () => {
   test("keeps its bounds, which are seconds", () => {
     expect(() => read("probe-timeout", "2h")).toThrow("-probe-timeout must be at most 3600 s, but is 2h");
     expect(() => read("memory-interval", "300ms")).toThrow("-memory-interval must be at least 1 s, but is 300ms");
-    expect(() => read("max-age", "999ms")).toThrow("-max-age has to be at least 1 second: workers");
+    expect(() => read("max-age", "999ms")).toThrow("-max-age must be at least 1 second: workers");
   });
 });
 

@@ -27,7 +27,7 @@ describe.each([...RUNTIMES])("on %s", (_, runtime) => {
     const results = await resultsOf(crank);
     expect(Object.keys(results)).toHaveLength(8);
     const reason =
-      /were passed to process \d+ \(\S*python3 .*\), and this is process \d+, .*run the program itself, as in "crankctl run -- .*library-foreign\.mjs"/;
+      /were passed to process \d+ \(\S*python3 .*\), and this is process \d+, .*run the program itself, as in "crankctl run -- .*library\/foreign\.mjs"/;
     for (const [name, { threw }] of Object.entries(results))
       expect([name, threw]).toEqual([name, expect.stringMatching(reason)]);
   });

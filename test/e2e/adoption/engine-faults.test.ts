@@ -112,7 +112,7 @@ describe("a supervisor", () => {
   test.skipIf(!hasSymbols)("whose table of functions is overwritten is followed by another", async () => {
     const before = await awake(web);
     poke(before, symbols().get("wasm_table") ?? 0, new Uint8Array(16 * 256));
-    await survives(before, `${CANNOT_GO_ON}it called a function that is not there.\n`);
+    await survives(before, `${CANNOT_GO_ON}it called a function that does not exist.\n`);
   });
 
   test.each(["SIGSEGV", "SIGBUS"] as const)("that another process sends %s is followed by another", async (name) => {

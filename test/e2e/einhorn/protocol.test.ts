@@ -45,7 +45,7 @@ describe("the protocol", () => {
     const master = stage.master([]);
     const [pid = 0] = await stage.ready(1);
     expect(await stage.sh("die NOSUCH")).toBe('Invalid signal: "NOSUCH"');
-    expect(await stage.sh("dec")).toContain("at least 1 worker");
+    expect(await stage.sh("dec")).toContain("At least 1 worker");
     expect(await stage.sh("die TERM")).toStartWith("Einhorn is going down!");
     expect((await master.ended).status).toBe(0);
     await master.wrote("stdout", `${pid} got SIGTERM`);

@@ -79,9 +79,10 @@ needing(ROOT_USER, mountNamespaces()).test(
   "root's services have their files below /var/lib and /run, or in /var/crank if they had them there",
   async () => {
     const script = `
-      mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /var && mkdir -p /var/lib /var/crank && : > /var/crank/old.conf
+      mount -t tmpfs tmpfs /run && mkdir /run/var && mount --bind /var /run/var && mount -t tmpfs tmpfs /var || exit 1
+      mkdir -p /var/lib /var/crank /var/tmp && mount --bind /run/var/tmp /var/tmp && : > /var/crank/old.conf || exit 1
       for name in new old; do '${CRANK}' -name $name -bind 127.0.0.1:0 2>>'${web.path("log")}' & done
-      until [ "$('${CRANKCTL}' ls | grep -c empty)" = 2 ]; do :; done
+      until [ "$('${CRANKCTL}' ls | grep -c empty)" = 2 ]; do sleep 0.05; done
       stat -c '%n %a' /run/crank /run/crank/new.ctl /var/lib/crank /var/lib/crank/new.conf /var/crank/old.ctl
       for name in new old; do '${CRANKCTL}' -name $name shutdown -wait; done
       wait`;

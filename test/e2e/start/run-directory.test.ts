@@ -45,5 +45,5 @@ test("a second crank of the name is refused after the lock was removed", async (
   rmSync(web.path("web.ctl.lock"), { force: true });
   const second = await web.bench.run(web.crankCommand());
   expect(second.status).toBe(1);
-  expect(second.stderr).toContain("is running already");
+  expect(second.stderr).toContain("is already running");
 });

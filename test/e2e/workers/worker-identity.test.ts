@@ -91,7 +91,11 @@ needing(ROOT_USER).test("a user whose entry has no uid, or one that stands for n
   for (const uid of ["", "x", "4294967295", "4294967296"]) {
     await crankAsking(`ghost:x:${uid}:65000::/:`);
     const { status, stderr } = await runAsGhost();
-    expect({ uid, status, isNamed: stderr.includes('no user "ghost"') }).toEqual({ uid, status: 1, isNamed: true });
+    expect({ uid, status, isNamed: stderr.includes('No such user: "ghost"') }).toEqual({
+      uid,
+      status: 1,
+      isNamed: true,
+    });
     await web.clean();
     await web.open();
   }
