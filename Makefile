@@ -69,6 +69,7 @@ help:
 	echo 'make bench      measure'
 	echo 'make install    into PREFIX=$(PREFIX), below DESTDIR; make uninstall takes it out again'
 	echo 'make install-compat   the commands of socketmaster, einhorn and einhyrningsins beside it'
+	echo 'make install-completions  completion of bash, zsh and fish, into PREFIX/share'
 	echo 'make install-systemd  the unit crank@.service, into UNITS=$(UNITS)'
 	echo 'make packages   .deb, .rpm, tarball, npm packages and an OCI image layout, into build/packages'
 	echo 'make clean      remove what was built (node_modules stays; make distclean removes it too)'
@@ -254,7 +255,11 @@ include packaging/packages.mk
 
 LIBRARY := $(DESTDIR)$(PREFIX)/lib/crank
 BINARY  := $(DESTDIR)$(PREFIX)/bin
-MANUAL  := $(DESTDIR)$(PREFIX)/share/man/man1
+SHARED  := $(DESTDIR)$(PREFIX)/share
+MANUAL  := $(SHARED)/man/man1
+BASH_PLACE := bash-completion/completions
+ZSH_PLACE  := zsh/site-functions
+FISH_PLACE := fish/vendor_completions.d
 # A second name of the same file, and no symbolic link: when such a version is installed over this one, bin/crank is the first to
 # be replaced, and would execute itself.
 INSTALL_RUNTIME := ln -f $(LIBRARY)/bin/crank $(LIBRARY)/bin/runtime.new && mv -fT $(LIBRARY)/bin/runtime.new $(LIBRARY)/bin/runtime
@@ -286,6 +291,16 @@ install-compat:
 	for name in $(COMPAT); do ln -sfn ../lib/crank/bin/crank $(BINARY)/$$name || exit 1; done
 	for name in $(COMPAT); do sh tools/replace.sh 0644 man/$$name.1 $(MANUAL)/$$name.1 || exit 1; done
 
+# Only when it is asked for: what makes shells complete commands, flags and services. Shells look for the name of the command.
+.PHONY: install-completions
+install-completions: all
+	install -d -m 0755 $(SHARED)/$(BASH_PLACE) $(SHARED)/$(ZSH_PLACE) $(SHARED)/$(FISH_PLACE)
+	for shell in bash zsh fish; do bin/crankctl completion $$shell > build/completion.$$shell || exit 1; done
+	sh tools/replace.sh 0644 build/completion.bash $(SHARED)/$(BASH_PLACE)/crankctl
+	sh tools/replace.sh 0644 build/completion.zsh $(SHARED)/$(ZSH_PLACE)/_crankctl
+	sh tools/replace.sh 0644 build/completion.fish $(SHARED)/$(FISH_PLACE)/crankctl.fish
+	for name in crank crankx; do ln -sfn crankctl $(SHARED)/$(BASH_PLACE)/$$name && ln -sfn crankctl.fish $(SHARED)/$(FISH_PLACE)/$$name.fish || exit 1; done
+
 # Only when it is asked for: a service crank@NAME for each file /etc/crank/NAME (contrib/systemd/README.md).
 .PHONY: install-systemd
 install-systemd:
@@ -303,6 +318,7 @@ install-upgrader:
 .PHONY: uninstall
 uninstall:
 	rm -f $(DESTDIR)$(UNITS)/crank@.service
+	rm -f $(OWN:%=$(SHARED)/$(BASH_PLACE)/%) $(SHARED)/$(ZSH_PLACE)/_crankctl $(OWN:%=$(SHARED)/$(FISH_PLACE)/%.fish)
 	rm -f $(COMMANDS:%=$(BINARY)/%) $(MANUALS:man/%=$(MANUAL)/%)
 	rm -f $(LIBRARY)/upgrade-services $(LIBRARY)/bin/crank $(LIBRARY)/bin/runtime $(LIBRARY)/LICENSE $(LIBRARY)/package.json $(FORMER:%=$(LIBRARY)/%)
 	rm -f $(patsubst %,$(LIBRARY)/%,$(wildcard LICENSES/*))

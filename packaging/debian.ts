@@ -15,7 +15,7 @@ export const buildDebian = (release: Release, work: string, out: string): readon
 ];
 
 const buildMain = (release: Release, root: string, out: string): string => {
-  stage(root, PREFIX, ["install", "install-systemd", "install-upgrader"]);
+  stage(root, PREFIX, ["install", "install-completions", "install-systemd", "install-upgrader"]);
   packManuals(root, PREFIX);
   documents(root, "crank");
   put(root, "usr/lib/tmpfiles.d/crank.conf", readFileSync("packaging/tmpfiles.conf", "utf8"));

@@ -10,7 +10,13 @@ const PREFIX = "/usr";
 /** Builds `crank` and `crank-compat` into `out`. Returns the files' names. */
 export const buildRpm = (release: Release, work: string, out: string): readonly string[] => {
   const top = join(work, "rpm");
-  const root = stage(join(top, "root"), PREFIX, ["install", "install-compat", "install-systemd", "install-upgrader"]);
+  const root = stage(join(top, "root"), PREFIX, [
+    "install",
+    "install-compat",
+    "install-completions",
+    "install-systemd",
+    "install-upgrader",
+  ]);
   packManuals(root, PREFIX);
   put(root, "usr/lib/tmpfiles.d/crank.conf", readFileSync("packaging/tmpfiles.conf", "utf8"));
   const spec = join(top, "crank.spec");
@@ -67,6 +73,9 @@ cp -a ${root}/. %{buildroot}/
 /usr/lib/systemd/system/crank@.service
 /usr/lib/tmpfiles.d/crank.conf
 /usr/share/man/man*/crank*
+/usr/share/bash-completion/completions/crank*
+/usr/share/zsh/site-functions/_crankctl
+/usr/share/fish/vendor_completions.d/crank*
 
 %files compat
 /usr/bin/socketmaster

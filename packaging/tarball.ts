@@ -15,7 +15,7 @@ export const tar = (release: Release, directory: string, file: string, compressi
 export const buildTarball = (release: Release, work: string, out: string): string => {
   const name = `crank-${release.version}-linux-${release.machine.npm}`;
   const top = join(work, "tarball");
-  stage(join(top, name), "", ["install", "install-compat"]);
+  stage(join(top, name), "", ["install", "install-compat", "install-completions"]);
   const file = `${name}.tar.gz`;
   tar(release, top, join(out, file), ["--use-compress-program=gzip -9n"]);
   return file;

@@ -1,6 +1,7 @@
 // All commands as one program, which the image holds. The keeper's program starts it with the name of a command.
 // The globals come before any other module.
 import "./host/engine/globals.ts";
+import { COMPLETE, complete } from "./commands/completion/main.ts";
 import { CRANK } from "./commands/crank/front-end.ts";
 import { crankctl } from "./commands/crankctl/main.ts";
 import { crankx } from "./commands/crankx/main.ts";
@@ -21,7 +22,11 @@ const STDERR = 2;
 const COMMANDS: Readonly<Record<string, () => Promise<unknown>>> = {
   crank: () => superviseAs(CRANK),
   crankctl: () =>
-    runProgram("crankctl", (args, environment) => crankctl(args, environment, new Output(STDOUT), new Output(STDERR))),
+    runProgram("crankctl", (args, environment) =>
+      args[0] === COMPLETE
+        ? complete(args.slice(1), environment, new Output(STDOUT))
+        : crankctl(args, environment, new Output(STDOUT), new Output(STDERR)),
+    ),
   crankx: () =>
     runProgram("crankx", (args, environment) => crankx(args, environment, new Output(STDOUT), new Output(STDERR))),
   einhorn: () => superviseAs(EINHORN),

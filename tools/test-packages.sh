@@ -29,6 +29,8 @@ npm|command -v npm||
 python3|command -v python3|test/e2e/ test/keeper/conformance/ test/keeper/real/ test/worker/hand-over test/worker/foreign test/commands/program|test/worker/examples
 git|command -v git|test/setup/clean-clone test/setup/missing|
 tmux|command -v tmux|test/e2e/terminal/ test/e2e/control/time-zone|
+zsh|command -v zsh||test/e2e/terminal/completion
+fish|command -v fish||test/e2e/terminal/completion
 man-db|command -v man||test/docs/manual test/docs/options-manual
 curl|command -v curl|test/docs/five-minutes test/e2e/start/socket-names|
 procps|command -v pgrep|test/docs/five-minutes|

@@ -99,12 +99,13 @@ export const allServices = (prefix: string, directories: readonly string[]): rea
   }
 };
 
+/** A queue that is full (EAGAIN) is that of a crank which does not answer, but runs. */
 const takesConnection = async (path: string): Promise<boolean> => {
   try {
     (await connectUnix(path, { data: () => {}, close: () => {} })).destroy();
     return true;
   } catch (error) {
-    if (error instanceof ChannelError) return false;
+    if (error instanceof ChannelError) return error.code === "EAGAIN";
     throw error;
   }
 };

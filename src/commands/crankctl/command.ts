@@ -6,6 +6,9 @@ import { COMMON_FLAGS, type CommonFlags, type Environment, type Session } from "
 /** Runs it, and returns the exit status. */
 export type Action = (session: Session) => Promise<number>;
 
+/** What the arguments behind the flags are, for completion. */
+export type Operands = "services" | "shells" | "command";
+
 type Definition<T extends FlagTable> = {
   readonly name: string;
   /** For the list of commands: a few words. */
@@ -18,6 +21,8 @@ type Definition<T extends FlagTable> = {
   readonly placement: Placement;
   /** It finds the services itself: no service needs to be named, and `session.address` is ignored. */
   readonly findsServices?: true;
+  /** What its arguments are; missing: it has none, or they cannot be completed. */
+  readonly operands?: Operands;
   /** Checks flags and arguments. Throws UsageError. */
   readonly prepare: (flags: FlagValues<T>, operands: readonly string[], common: Common) => Action;
 };
@@ -35,15 +40,17 @@ export type Command = {
   readonly summary: string;
   /** Its own flags and the common ones. */
   readonly flags: FlagTable;
+  readonly placement: Placement;
+  readonly operands: Operands | undefined;
   readonly prepare: (args: readonly string[], environment: Environment) => Prepared;
 };
 
 /** Creates a command from its definition: parses its flags, and shows them for -help. */
 export const command = <const T extends FlagTable>(definition: Definition<T>): Command => {
-  const { name, summary } = definition;
+  const { name, summary, placement, operands } = definition;
   const flags = { ...definition.flags, ...COMMON_FLAGS };
   const prepare = (args: readonly string[], environment: Environment): Prepared => {
-    const parsed = parseFlags<FlagTable>(flags, args, environment, definition.placement);
+    const parsed = parseFlags<FlagTable>(flags, args, environment, placement);
     if (parsed.help)
       return { help: helpText({ usage: [`crankctl ${name} ${definition.usage}`], about: definition.about, flags }) };
     // Both were parsed with a table that has their flags.
@@ -52,7 +59,7 @@ export const command = <const T extends FlagTable>(definition: Definition<T>): C
     const action = definition.prepare(own, parsed.operands, { flags: common, environment });
     return { flags: common, action, findsServices: definition.findsServices === true };
   };
-  return { name, summary, flags, prepare };
+  return { name, summary, flags, placement, operands, prepare };
 };
 
 /** For commands that take flags only. Throws UsageError. */

@@ -19,6 +19,7 @@ import { history, info, shutdown, status } from "./service/commands.ts";
 import { ls } from "./service/ls.ts";
 import { upgrade } from "./service/upgrade.ts";
 import { COMMON_FLAGS, type CommonFlags, controlAddress, directoriesOf, type Environment, Session } from "./session.ts";
+import { completion } from "./shells/command.ts";
 import { events, logs } from "./streams/commands.ts";
 import { watch } from "./watch/command.ts";
 import { kill, ps, scale } from "./workers/commands.ts";
@@ -41,6 +42,7 @@ export const COMMANDS: readonly Command[] = [
   upgrade,
   shutdown,
   adopt,
+  completion,
 ];
 
 /** crankctl's exit statuses. */

@@ -18,6 +18,7 @@ export const run = command({
   ],
   flags: RUN_FLAGS,
   placement: "first",
+  operands: "command",
   prepare: (flags, operands) => deployDirectly(runParams(flags, operands, callerDirectory)),
 });
 

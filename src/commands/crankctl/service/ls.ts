@@ -24,6 +24,7 @@ export const ls = command({
   flags: {},
   placement: "anywhere",
   findsServices: true,
+  operands: "services",
   prepare: (_, operands, { flags, environment }) => {
     const [prefix = "", more] = operands;
     if (more !== undefined) throw new UsageError(`unexpected argument ${JSON.stringify(more)}`);

@@ -16,6 +16,7 @@ export const watch = command({
   flags: {},
   placement: "anywhere",
   findsServices: true,
+  operands: "services",
   prepare: (_, operands, { flags, environment }) => {
     const [prefix, more] = operands;
     if (more !== undefined) throw new UsageError(`unexpected argument ${JSON.stringify(more)}`);
