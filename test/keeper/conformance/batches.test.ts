@@ -15,7 +15,7 @@ for (const [name, start] of KEEPERS) {
 
     // Hello and journal --------------------------------------------------------------------------------------------------
 
-    test("a first hello is fresh and empty", async () => {
+    test("the first hello is fresh and empty", async () => {
       const keeper = await fresh();
       const hello = await readHello(await keeper.supervisor());
       expect(hello.facts).toMatchObject({
@@ -30,7 +30,7 @@ for (const [name, start] of KEEPERS) {
       expect(hello.entries.size).toBe(0);
     });
 
-    test("what was put into the journal is in the next hello, and what was removed is not", async () => {
+    test("the next hello holds the journal entries that were put and not removed", async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);
       end.send(put("one", "1"), put("two", "2"), put("three", "3"), commit(0));
@@ -53,7 +53,7 @@ for (const [name, start] of KEEPERS) {
       expect(hello.facts).toMatchObject({ fresh: 0, crashes: 1 });
     });
 
-    test("events flow only after attach, those outstanding first, in order", async () => {
+    test("events are sent only after attach, in order, outstanding events first", async () => {
       const keeper = await fresh();
       const first = await attached(keeper);
       first.end.send({ kind: "barrier", token: 1 }, { kind: "barrier", token: 2 }, commit(0));
@@ -74,7 +74,7 @@ for (const [name, start] of KEEPERS) {
       });
     });
 
-    test("an event comes again to each supervisor until a commit has consumed it", async () => {
+    test("an event is delivered to each new supervisor until a commit consumes it", async () => {
       const keeper = await fresh();
       const first = await attached(keeper);
       first.end.send({ kind: "barrier", token: 1 }, { kind: "barrier", token: 2 }, commit(0));
@@ -92,7 +92,7 @@ for (const [name, start] of KEEPERS) {
 
     // Batches ------------------------------------------------------------------------------------------------------------
 
-    test("a batch without its end does nothing", async () => {
+    test("a batch without its commit has no effect", async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);
       end.send(put("whole", "1"), { kind: "barrier", token: 1 }, commit(0));
@@ -105,7 +105,7 @@ for (const [name, start] of KEEPERS) {
       expect(hello.workers).toEqual([]);
     });
 
-    test("a batch that comes a byte at a time is as good as any", async () => {
+    test("a batch that arrives one byte at a time is applied", async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);
       for (const byte of encodeCommands([put("key", "value"), { kind: "barrier", token: 9 }, commit(0)]))
@@ -113,7 +113,7 @@ for (const [name, start] of KEEPERS) {
       expect(await expectEvent(end, "reached")).toMatchObject({ token: 9 });
     });
 
-    test("a barrier waits for the starts before it, a mark for nothing", async () => {
+    test("a barrier waits for the starts before it, a mark does not", async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);
       end.send(
@@ -132,18 +132,18 @@ for (const [name, start] of KEEPERS) {
 
     const nonsense: Readonly<Record<string, Uint8Array>> = {
       "a command before attach": encodeCommands([put("key", "value"), commit(0)]),
-      "another protocol": encodeCommands([{ kind: "attach", protocol: PROTOCOL_VERSION + 1 }]),
+      "another protocol version": encodeCommands([{ kind: "attach", protocol: PROTOCOL_VERSION + 1 }]),
       "an unknown command": new Uint8Array([1, 0, 0, 0, 250]),
       "a frame of invalid length": new Uint8Array([255, 255, 255, 255, 10]),
       "attach twice": encodeCommands([ATTACH, ATTACH]),
       "a malformed frame": new Uint8Array([...encodeCommands([ATTACH]), 2, 0, 0, 0, COMMANDS.remove.code, 7]),
-      "the consumption of an event that was not delivered": encodeCommands([ATTACH, commit(99)]),
+      "a commit of an event that was not delivered": encodeCommands([ATTACH, commit(99)]),
       "idle inside a batch": encodeCommands([ATTACH, put("key", "value"), { kind: "idle", seen: 0 }]),
       "a key that is too long": encodeCommands([ATTACH, put("k".repeat(LIMITS.keyBytes + 1), ""), commit(0)]),
       "an empty key": encodeCommands([ATTACH, { kind: "remove", key: "" }, commit(0)]),
     };
     for (const [what, bytes] of Object.entries(nonsense)) {
-      test(`a supervisor that says ${what} is ended, and followed by another`, async () => {
+      test(`a supervisor that sends ${what} is killed and replaced`, async () => {
         const keeper = await fresh();
         const end = await keeper.supervisor();
         await readHello(end);
@@ -157,7 +157,7 @@ for (const [name, start] of KEEPERS) {
 
     // Sleep --------------------------------------------------------------------------------------------------------------
 
-    test("sleep is granted, and the next event starts another supervisor", async () => {
+    test("a supervisor is allowed to sleep, and the next event starts another one", async () => {
       const keeper = await fresh();
       const first = await attached(keeper);
       first.end.send(put("key", "value"), commit(0), { kind: "idle", seen: 0 });
@@ -169,7 +169,7 @@ for (const [name, start] of KEEPERS) {
       expect(await expectEvent(end, "signalled")).toMatchObject({ signal: SIGHUP });
     });
 
-    test("one that talks nonsense after it was told to sleep is ended, and the next event starts another", async () => {
+    test("a supervisor that sends garbage after it was allowed to sleep is killed, and the next event starts another one", async () => {
       const keeper = await fresh();
       const first = await attached(keeper);
       first.end.send({ kind: "idle", seen: 0 });
@@ -180,7 +180,7 @@ for (const [name, start] of KEEPERS) {
       expect((await expectEvent(next.end, "supervisorDied")).ending).toBe(1);
     });
 
-    test("sleep is not granted while something newer is there", async () => {
+    test("a supervisor is not allowed to sleep while a newer event is outstanding", async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);
       end.send({ kind: "barrier", token: 1 }, commit(0), { kind: "idle", seen: 0 });
@@ -191,7 +191,7 @@ for (const [name, start] of KEEPERS) {
 
     // Ticks --------------------------------------------------------------------------------------------------------------
 
-    test("a tick comes when it is due, and once", async () => {
+    test("a tick is sent once, when it is due", async () => {
       const keeper = await fresh();
       const { end, hello } = await attached(keeper);
       const due = hello.facts.now + 60;
@@ -203,7 +203,7 @@ for (const [name, start] of KEEPERS) {
       await expectEvent(end, "reached");
     });
 
-    test("a tick is made only when nothing else is outstanding", async () => {
+    test("a tick is sent only when no other event is outstanding", async () => {
       const keeper = await fresh();
       const { end, hello } = await attached(keeper);
       end.send({ kind: "barrier", token: 1 }, commit(0, hello.facts.now));
@@ -214,14 +214,14 @@ for (const [name, start] of KEEPERS) {
       await expectEvent(end, "tick");
     });
 
-    test("a later time replaces an earlier one, and none takes it back", async () => {
+    test("a new tick time replaces the previous one, and a commit without a time keeps it", async () => {
       const keeper = await fresh();
       const { end, hello } = await attached(keeper);
       end.send(commit(0, hello.facts.now + 40), commit(0, 0), commit(0, hello.facts.now + 80));
       expect((await expectEvent(end, "tick")).happenedAt).toBe(hello.facts.now + 80);
     });
 
-    test("a sleeping crank is woken by its tick", async () => {
+    test("a tick wakes a sleeping crank", async () => {
       const keeper = await fresh();
       const first = await attached(keeper);
       first.end.send(commit(0, first.hello.facts.now + 150), { kind: "idle", seen: 0 });

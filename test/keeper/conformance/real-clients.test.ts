@@ -1,4 +1,4 @@
-// What only a real keeper can show about the clients of its sockets: how long they wait, and how much of it is held.
+// What only a real keeper can show about the clients of its sockets: how long they wait, and how much of their input is held.
 
 import { describe, expect, test } from "bun:test";
 import { connect } from "node:net";
@@ -15,7 +15,7 @@ const CONTROL = 2;
 const fresh = realKeepers();
 
 describe("connections", () => {
-  test("of a client that does not read are dropped when the limit waits for it", async () => {
+  test("are closed when their unread output reaches the limit", async () => {
     const keeper = await fresh();
     const { end } = await attached(keeper);
     end.send(keeper.controlSocket(CONTROL), { kind: "acceptOn", handle: CONTROL }, commit(0));
@@ -32,7 +32,7 @@ s = socket.socket(socket.AF_UNIX); s.connect(${JSON.stringify(join(keeper.home, 
     expect(await expectEvent(end, "closed")).toMatchObject({ connection: line.connection, reason: 3 });
   });
 
-  test("that say more than is consumed wait, and lose nothing", async () => {
+  test("that send more than is consumed wait and lose nothing", async () => {
     const keeper = await fresh();
     const { end } = await attached(keeper);
     end.send(keeper.controlSocket(CONTROL), { kind: "acceptOn", handle: CONTROL }, commit(0));
@@ -43,13 +43,13 @@ s = socket.socket(socket.AF_UNIX); s.connect(${JSON.stringify(join(keeper.home, 
     for (let number = 0; number < count; number++) {
       const line = await expectEvent(end, "line");
       expect(decoder.decode(line.bytes)).toBe(String(number));
-      // Nothing is consumed until so many are outstanding that the keeper has stopped reading.
+      // Consumes only when so many lines are outstanding that the keeper has stopped reading.
       if (number % 64 === 63) end.send(commit(line.seq));
     }
   });
 });
 
-/** Keeps a keeper's supervisor from consuming anything while these clients talk. */
+/** A keeper that accepts connections on a unix and a tcp socket, with a supervisor that consumes no event. */
 const withListeners = async () => {
   const keeper = await fresh();
   const { end } = await attached(keeper);
@@ -72,7 +72,7 @@ const STRANGERS = 3;
 const AF_INET = 2;
 
 describe("connections that wait", () => {
-  test("because all lines together are too much go on when there is room, whatever others hold half a line", async () => {
+  test("because the queue of lines is full continue when it has room, although others hold incomplete lines", async () => {
     const { keeper, end } = await withListeners();
     const large = `${"x".repeat(LIMITS.lineBytes)}\n`;
     for (let sent = 0; sent < 36; sent++) (await keeper.connect()).send(large);
@@ -80,7 +80,7 @@ describe("connections that wait", () => {
     let last = first;
     for (let heard = 1; heard < 32; heard++) {
       last = await expectEvent(end, "line");
-      // It answers all the time and consumes nothing: under the sanitizers this takes longer than the keeper waits for an answer.
+      // It answers all the time without consuming: under the sanitizers this takes longer than the keeper's time limit for an answer.
       end.send(commit(first.seq - 1));
     }
     for (let halves = 0; halves < 20; halves++) (await keeper.connect()).send("hal");
@@ -96,7 +96,7 @@ describe("connections that wait", () => {
     expect(heard.filter((length) => length === 5).length).toBe(20);
   });
 
-  test("of strangers have a share of the queue, and the owner's line comes behind that share at most", async () => {
+  test("from other users have a share of the queue, and the owner's line waits for that share at most", async () => {
     const { keeper, end, port } = await withListeners();
     const strangers = Array.from({ length: 60 }, () => connect(port, "127.0.0.1"));
     for (const stranger of strangers) stranger.on("error", () => {}).write("me\n".repeat(200));
@@ -108,7 +108,7 @@ describe("connections that wait", () => {
     let line = await expectEvent(end, "line");
     for (; decoder.decode(line.bytes) !== "owner"; line = await expectEvent(end, "line")) ahead++;
     expect(ahead).toBeLessThanOrEqual(16);
-    // And all of what they said comes in the end, every connection's in its turn.
+    // All their lines arrive in the end, with the connections taking turns.
     const heard = new Map<number, number>();
     for (let consumed = ahead; consumed < strangers.length * 200; consumed++) {
       end.send(commit(line.seq));
@@ -119,7 +119,7 @@ describe("connections that wait", () => {
     for (const stranger of strangers) stranger.destroy();
   });
 
-  test("of strangers hold little before their first line is whole", async () => {
+  test("from other users can buffer little before their first line is complete", async () => {
     const { port, end } = await withListeners();
     const stranger = connect(port, "127.0.0.1");
     stranger.on("error", () => {}).write("x".repeat(LIMITS.lineBytes));

@@ -1,4 +1,4 @@
-// What only a real keeper can show about its supervisors: their starts and ends, what they are told, and their program.
+// What only a real keeper can show about its supervisors: their starts and ends, their input, and their program.
 
 import { describe, expect, test } from "bun:test";
 import { readFileSync, readlinkSync, realpathSync, rmSync, writeFileSync } from "node:fs";
@@ -22,7 +22,7 @@ describe("the local time zone", () => {
     }
   };
 
-  test("is part of the hello as the C library knows it, with its next change", async () => {
+  test("is in the hello as the C library knows it, with its next change", async () => {
     expect(await zoneOf("XXX-5:30")).toMatchObject({ offset: 19_800, nextOffset: 19_800 });
     const zone = await zoneOf("CET-1CEST,M3.5.0,M10.5.0/3");
     expect([zone.offset, zone.nextOffset].sort()).toEqual([3600, 7200]);
@@ -37,7 +37,7 @@ describe("the local time zone", () => {
 });
 
 describe("supervisors", () => {
-  test("that answer nothing for ten seconds are killed, and followed by another", async () => {
+  test("that answer nothing for ten seconds are killed and replaced", async () => {
     const keeper = await fresh();
     const { end } = await attached(keeper);
     end.send({ kind: "barrier", token: 1 }, commit(0));
@@ -48,7 +48,7 @@ describe("supervisors", () => {
     await until("its words", () => keeper.output().includes("has not answered for 10 s"));
   }, 30_000);
 
-  test("that die five times before they attach end a keeper that has nothing to keep", async () => {
+  test("that die five times before they attach end a keeper without workers", async () => {
     const keeper = await fresh();
     for (let death = 0; death < 5; death++) await (await keeper.supervisor()).crash();
     expect(await keeper.ended).toBe(1);
@@ -67,7 +67,7 @@ describe("supervisors", () => {
     expect(hello.workers).toMatchObject([{ worker: 1, pid: spawned.pid, state: 1 }]);
   });
 
-  test("see what crank was started with", async () => {
+  test("see the arguments and environment that crank was started with", async () => {
     const keeper = await fresh({
       args: ["-name", "x", "--", "-weird"],
       cwd: "/usr",
@@ -88,7 +88,7 @@ describe("supervisors", () => {
     expect(readFileSync(`/proc/${supervisor}/stat`, "latin1").split(") ")[1]?.split(" ")[2]).toBe(String(supervisor));
   });
 
-  test("are gone when their keeper is, and workers are not", async () => {
+  test("die with their keeper, and workers do not", async () => {
     const keeper = await fresh();
     const { end } = await attached(keeper);
     end.send(spawnOf(keeper, 1, ["wait"]), commit(0));
@@ -99,7 +99,7 @@ describe("supervisors", () => {
     endProcess(pid);
   });
 
-  test("get a file's worth of a worker's environment changes without losing the base", async () => {
+  test("start workers with a changed environment without changing the base environment", async () => {
     const keeper = await fresh({ env: { BASE: "1", TAKEN: "2" } });
     const { end } = await attached(keeper);
     const program =
@@ -111,7 +111,7 @@ describe("supervisors", () => {
 });
 
 describe("commands on files", () => {
-  test("setProgram refuses what is not there, and keeps what it has", async () => {
+  test("setProgram refuses a missing file and keeps the current program", async () => {
     const keeper = await fresh();
     const { end } = await attached(keeper);
     end.send({ kind: "setProgram", runtime: "/nowhere/crank", bundle: "" }, commit(0));
@@ -124,7 +124,7 @@ describe("commands on files", () => {
     await attached(keeper);
   });
 
-  test("supervisors are the keeper's own program, even when its file is gone or another", async () => {
+  test("supervisors run the keeper's own program, even when its file is removed or replaced", async () => {
     const keeper = await fresh();
     const { end } = await attached(keeper);
     rmSync(keeper.program);

@@ -21,7 +21,7 @@ const SO = { reuseAddress: 2, keepAlive: 9, reusePort: 15 } as const;
 const TCP = { noDelay: 1, deferAccept: 9, fastOpen: 23 } as const;
 
 describe("sockets", () => {
-  test("have the options that were asked for, as a worker that inherits them reads them", async () => {
+  test("have the requested options, as read by a worker that inherits them", async () => {
     const keeper = await fresh();
     const { end } = await attached(keeper);
     const { domain, bytes } = internetAddress("127.0.0.1", 0);
@@ -81,13 +81,13 @@ describe("a start that fails", () => {
   };
   const asAnother = {
     "a directory that its user may not enter": [{ cwd: "/root", identity: [65534, 65534] }, "chdir", EACCES],
-    "a uid that stands for no change": [{ identity: [2 ** 32 - 1, 65534] }, "setuid", EINVAL],
+    "a uid that means no change": [{ identity: [2 ** 32 - 1, 65534] }, "setuid", EINVAL],
     "a gid that is root's in 32 bits": [{ identity: [65534, 2 ** 32] }, "setgid", EINVAL],
     "a group that is root's in 32 bits": [{ identity: [65534, 65534, 2 ** 32] }, "setgroups", EINVAL],
   } as const;
   for (const [what, [changes, step, errno]] of Object.entries({ ...failures, ...asAnother })) {
     needing(...(what in asAnother ? [ROOT_USER] : [])).test(
-      `because of ${what} says so, and leaves nothing`,
+      `because of ${what} reports it and leaves nothing behind`,
       async () => {
         const keeper = await fresh();
         const { end } = await attached(keeper);
@@ -105,7 +105,7 @@ describe("a start that fails", () => {
     );
   }
 
-  needing(ROOT_USER).test("because its user has no right to another's name says which step", async () => {
+  needing(ROOT_USER).test("because its user may not switch to another user reports the step", async () => {
     const keeper = await fresh({ wrapper: ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] });
     const { end } = await attached(keeper);
     end.send(spawnOf(keeper, 1, ["wait"], { identity: [1, 1], output: 1 }), commit(0));
@@ -114,7 +114,7 @@ describe("a start that fails", () => {
 });
 
 describe("datagrams", () => {
-  test("longer than the limit are cut and marked", async () => {
+  test("longer than the limit are truncated and marked", async () => {
     const keeper = await fresh();
     const { end } = await attached(keeper);
     const program = "import socket; socket.socket(fileno=3).send(b'x' * 60000)";
@@ -125,10 +125,10 @@ describe("datagrams", () => {
     expect(datagram.bytes.length).toBe(LIMITS.datagramBytes);
   });
 
-  test("of many workers that are not consumed wait in the kernel, but for a share", async () => {
+  test("of many workers that are not consumed wait in the kernel, except for each worker's share", async () => {
     const keeper = await fresh();
     const { end } = await attached(keeper);
-    // More than what the keeper reads and what the kernel holds of a socket, which is some 200 KiB.
+    // More than the keeper reads and the kernel holds for a socket, which is about 200 KiB.
     const each = 200;
     const workers = Array.from({ length: 10 }, (_, index) => index + 1);
     const go = join(keeper.home, "go");
@@ -155,13 +155,13 @@ for number in range(${each}): s.send(b"WORD=%04000d" % number)`;
     datagrams = 0;
     const consumed = last;
     writeFileSync(go, "");
-    // It answers all the time and consumes nothing.
+    // It answers all the time without consuming.
     const takeOne = (): Promise<Message> => {
       end.send(commit(consumed));
       return take();
     };
     while (datagrams < 512) await takeOne();
-    // All that they say behind that waits for room in their sockets' queues.
+    // All later datagrams wait for room in the sockets' queues.
     for (let token = 1; token <= 3; token++) {
       await until("all to wait", () => pids.every(isSending));
       end.send({ kind: "barrier", token }, commit(consumed));
@@ -176,7 +176,7 @@ for number in range(${each}): s.send(b"WORD=%04000d" % number)`;
     expect(datagrams).toBe(each * workers.length);
   }, 60_000);
 
-  test("of a worker that is gone are all told before its exit", async () => {
+  test("of a worker that has exited are all delivered before its exit event", async () => {
     const keeper = await fresh();
     const { end } = await attached(keeper);
     const program = `import socket
@@ -194,7 +194,7 @@ for number in range(300): s.send(str(number).encode())`;
 });
 
 describe("the journal's file", () => {
-  test("says what was put in, to who reads it after the keeper was killed", async () => {
+  test("holds the entries after the keeper is killed", async () => {
     const keeper = await fresh();
     const { end } = await attached(keeper);
     const path = join(keeper.home, "journal");
@@ -222,7 +222,7 @@ describe("the journal's file", () => {
     ]);
   });
 
-  test("stays readable through thousands of changes, and stays small", async () => {
+  test("stays readable and small through thousands of changes", async () => {
     const keeper = await fresh();
     const { end } = await attached(keeper);
     const path = join(keeper.home, "journal");
@@ -239,7 +239,7 @@ describe("the journal's file", () => {
     expect(journal.entries.size).toBe(10);
   });
 
-  test("is refused with a step and an error where it cannot be made", async () => {
+  test("is refused with a step and an error when it cannot be created", async () => {
     const keeper = await fresh();
     const { end } = await attached(keeper);
     end.send({ kind: "openJournal", path: "/nowhere/journal" }, commit(0));

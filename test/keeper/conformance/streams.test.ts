@@ -1,5 +1,5 @@
-// What a keeper does with the connections of clients, and with supervisors that die of what these say: the same for the real
-// one and the simulated one.
+// What a keeper does with the connections of clients, and with supervisors that crash on their input: the same for the
+// real one and the simulated one.
 import { describe, expect, test } from "bun:test";
 import { COMMANDS, LIMITS } from "../../../src/keeper/protocol.ts";
 import { CONTROL, KEEPERS, keepersOf } from "../harness/both-keepers.ts";
@@ -16,7 +16,7 @@ for (const [name, start] of KEEPERS) {
 
     // Connections --------------------------------------------------------------------------------------------------------
 
-    test("lines arrive whole, with their sender, and answers go back", async () => {
+    test("lines arrive whole, with their sender's credentials, and answers are sent back", async () => {
       const { end, client, connection } = await withClient();
       client.send("one\ntwo\nthr");
       const one = await expectEvent(end, "line");
@@ -30,7 +30,7 @@ for (const [name, start] of KEEPERS) {
       expect(decoder.decode((await expectEvent(end, "line")).bytes)).toBe("three");
     });
 
-    test("a new socket takes the place of the control socket, whose number another gets, and clients reach it", async () => {
+    test("a new socket replaces the control socket, and clients reach it", async () => {
       const { keeper, end, client, connection } = await withClient();
       end.send({ kind: "bindAgain", handle: CONTROL, kept: 9 }, { kind: "acceptOn", handle: CONTROL }, commit(0));
       const opened = await expectEvent(end, "opened");
@@ -39,7 +39,7 @@ for (const [name, start] of KEEPERS) {
       other.send("by the new one\n");
       const line = await expectEvent(end, "line");
       expect(decoder.decode(line.bytes)).toBe("by the new one");
-      // The connections of the old one go on.
+      // The connections of the old one continue.
       client.send("by the old one\n");
       expect(await expectEvent(end, "line")).toMatchObject({ connection });
       end.send(
@@ -58,7 +58,7 @@ for (const [name, start] of KEEPERS) {
       expect(hello.handles.map(({ handle }) => handle).sort()).toEqual([CONTROL, 9]);
     });
 
-    test("half a line outlives the supervisor", async () => {
+    test("an incomplete line outlives the supervisor", async () => {
       const { keeper, end, client, connection } = await withClient();
       client.send("first ha");
       await end.kill();
@@ -85,7 +85,7 @@ for (const [name, start] of KEEPERS) {
       });
     });
 
-    test("a connection is closed by us when all has been sent", async () => {
+    test("a connection is closed by crank when all output has been sent", async () => {
       const { end, client, connection } = await withClient();
       end.send({ kind: "write", connection, bytes: new TextEncoder().encode("bye\n"), close: 1 }, commit(2));
       await client.hears("bye\n");
@@ -93,7 +93,7 @@ for (const [name, start] of KEEPERS) {
       expect(await expectEvent(end, "closed")).toMatchObject({ connection, reason: 1 });
     });
 
-    test("a line of exactly the limit comes, and a longer one ends the connection", async () => {
+    test("a line of exactly the limit is delivered, and a longer one closes the connection", async () => {
       const { end, client, connection } = await withClient();
       client.send(`${"x".repeat(LIMITS.lineBytes)}\n`);
       const line = await expectEvent(end, "line");
@@ -104,7 +104,7 @@ for (const [name, start] of KEEPERS) {
       await client.closed;
     });
 
-    test("of an HTTP request the first line comes when its head has ended, and nothing of what follows", async () => {
+    test("of an HTTP request only the first line is delivered, when its head is complete", async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);
       end.send(keeper.controlSocket(CONTROL), { kind: "acceptHeads", handle: CONTROL }, commit(0));
@@ -124,7 +124,7 @@ for (const [name, start] of KEEPERS) {
       expect(decoder.decode((await expectEvent(end, "line")).bytes)).toBe("GET /third HTTP/1.0");
     });
 
-    test("a head that is too long is refused without the supervisor", async () => {
+    test("a head that is too long is refused without involving the supervisor", async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);
       end.send(keeper.controlSocket(CONTROL), { kind: "acceptHeads", handle: CONTROL }, commit(0));
@@ -139,7 +139,7 @@ for (const [name, start] of KEEPERS) {
 
     // Deaths -------------------------------------------------------------------------------------------------------------
 
-    test("a line that three supervisors die of is set aside, and what comes after it is served", async () => {
+    test("a line that crashes three supervisors is quarantined, and later lines are served", async () => {
       const { keeper, end, client } = await withClient();
       client.send("poison\n");
       const poison = await expectEvent(end, "line");
@@ -171,7 +171,7 @@ for (const [name, start] of KEEPERS) {
       }
     });
 
-    test("exits are never set aside", async () => {
+    test("exit events are never quarantined", async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);
       end.send(spawnOf(keeper, 1, ["exit 0"]), commit(0));
@@ -186,7 +186,7 @@ for (const [name, start] of KEEPERS) {
       }
     });
 
-    test("one that dies before it has attached is followed by another, and counted", async () => {
+    test("a supervisor that dies before it attaches is counted and replaced", async () => {
       const keeper = await fresh();
       for (let death = 0; death < 2; death++) {
         const end = await keeper.supervisor();
@@ -198,7 +198,7 @@ for (const [name, start] of KEEPERS) {
       await expectEvent(end, "reached");
     });
 
-    test("exit ends the keeper with the status", async () => {
+    test("the exit command ends the keeper with its status", async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);
       end.send({ kind: "exit", status: 7, keepJournal: 0 }, commit(0));

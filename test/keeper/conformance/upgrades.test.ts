@@ -1,4 +1,4 @@
-// What a keeper does when supervisors and keepers are exchanged: the same for the real one and the simulated one.
+// What a keeper does when the supervisor or the keeper is replaced: the same for the real one and the simulated one.
 import { describe, expect, test } from "bun:test";
 import { KEEPERS, keepersOf } from "../harness/both-keepers.ts";
 import { ATTACH, attached, commit, expectEvent, put, readHello } from "../harness/keeper-under-test.ts";
@@ -9,7 +9,7 @@ for (const [name, start] of KEEPERS) {
   describe(`the ${name} keeper`, () => {
     const { fresh } = keepersOf(start);
 
-    test("a candidate takes the supervisor's place, and what was not consumed comes again", async () => {
+    test("a candidate replaces the supervisor, and unconsumed events are delivered again", async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);
       end.send(put("key", "before"), keeper.replacement(), commit(0));
@@ -26,7 +26,7 @@ for (const [name, start] of KEEPERS) {
       expect((await expectEvent(next, "supervisorReplaced")).seq).toBeGreaterThan(seq);
     });
 
-    test("a candidate that ends before its first batch is followed by the old program, with an event", async () => {
+    test("a candidate that exits before its first batch is reported and replaced by the old program", async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);
       end.send(keeper.replacement(), commit(0));
@@ -48,7 +48,7 @@ for (const [name, start] of KEEPERS) {
       await expectEvent(end, "reached");
     });
 
-    test("an execution keeps journal and events, and starts another supervisor", async () => {
+    test("a re-exec keeps the journal and the events, and starts another supervisor", async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);
       keeper.signal(SIGHUP);

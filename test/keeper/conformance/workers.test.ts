@@ -1,4 +1,4 @@
-// What a keeper says of workers, and of descriptors that they leave: the same for the real one and the simulated one.
+// What a keeper reports about workers and the descriptors that they store: the same for the real one and the simulated one.
 import { describe, expect, test } from "bun:test";
 import { COMMANDS } from "../../../src/keeper/protocol.ts";
 import { KEEPERS, keepersOf } from "../harness/both-keepers.ts";
@@ -14,7 +14,7 @@ for (const [name, start] of KEEPERS) {
 
     // Workers ------------------------------------------------------------------------------------------------------------
 
-    test("a worker's start comes before what it says, and its end after, with its last lines", async () => {
+    test("a worker's start is reported before its datagrams, and its exit after them, with its last lines", async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);
       end.send(spawnOf(keeper, 7, ["say one", "notify READY=1", "notify STATUS=ok", "say two", "exit 3"]), commit(0));
@@ -29,7 +29,7 @@ for (const [name, start] of KEEPERS) {
       expect(decoder.decode(exited.tail)).toBe("one\ntwo\n");
     });
 
-    test("WATCHDOG=1 is for the keeper alone, and what stands beside it is not", async () => {
+    test("WATCHDOG=1 stays in the keeper, and a datagram that says more is passed on", async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);
       const words = ["WATCHDOG=1", "WATCHDOG=1\n", "WATCHDOG=1\nSTATUS=ok", "WATCHDOG=trigger"];
@@ -39,7 +39,7 @@ for (const [name, start] of KEEPERS) {
       expect(decoder.decode((await expectEvent(end, "datagram")).bytes)).toBe("WATCHDOG=trigger");
     });
 
-    test("a worker that misses its watchdog is reported once, and one without a watchdog never", async () => {
+    test("a worker that misses its watchdog is reported once, a worker without a watchdog never", async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);
       end.send(spawnOf(keeper, 7, ["wait"]), spawnOf(keeper, 8, ["wait"]), commit(0));
@@ -58,7 +58,7 @@ for (const [name, start] of KEEPERS) {
       await expectEvent(end, "tick");
     });
 
-    test("a worker that is gone is watched no more", async () => {
+    test("a worker that has exited is not watched", async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);
       end.send(spawnOf(keeper, 7, ["wait"]), commit(0));
@@ -73,7 +73,7 @@ for (const [name, start] of KEEPERS) {
       await expectEvent(end, "tick");
     });
 
-    test("a worker that a signal kills is reported with the signal", async () => {
+    test("a worker that is killed by a signal is reported with the signal", async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);
       end.send(spawnOf(keeper, 1, ["ignore 15", "notify up", "wait"]), commit(0));
@@ -87,7 +87,7 @@ for (const [name, start] of KEEPERS) {
       expect(await expectEvent(end, "exited")).toMatchObject({ worker: 1, ending: 1, status: SIGKILL });
     });
 
-    test("a signal to a worker that is gone, or never was, is no error", async () => {
+    test("a signal to a worker that has exited or never existed is no error", async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);
       end.send(spawnOf(keeper, 1, ["exit 0"]), commit(0));
@@ -99,7 +99,7 @@ for (const [name, start] of KEEPERS) {
       await expectEvent(end, "reached");
     });
 
-    test("a worker that cannot be started is reported with the step and the error, and stays in hellos until that is consumed", async () => {
+    test("a worker that cannot be started is reported with the step and the error, and is in hellos until the event is consumed", async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);
       end.send(spawnOf(keeper, 4, [], { file: "/nowhere/at/all" }), commit(0));
@@ -116,7 +116,7 @@ for (const [name, start] of KEEPERS) {
       expect((await attached(keeper)).hello.workers).toEqual([]);
     });
 
-    test("a number that a living worker has is not given twice", async () => {
+    test("a start with the number of a running worker fails", async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);
       end.send(spawnOf(keeper, 1, ["wait"]), { kind: "barrier", token: 1 }, commit(0));
@@ -160,7 +160,7 @@ for (const [name, start] of KEEPERS) {
       });
     });
 
-    test("a datagram to a worker that is not there is a failure", async () => {
+    test("a datagram to a worker that does not exist fails", async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);
       end.send({ kind: "sendDatagram", handle: 0, worker: 3, bytes: new Uint8Array([1]), handles: [] }, commit(0));
@@ -172,9 +172,9 @@ for (const [name, start] of KEEPERS) {
       });
     });
 
-    // What a worker leaves ---------------------------------------------------------------------------------------------
+    // Remaining processes of a worker ---------------------------------------------------------------------------------------------
 
-    test("a worker whose main process has ended is gone when the others of its tree are, and signals go to them", async () => {
+    test("a worker whose main process has exited ends with the rest of its tree, which gets its signals", async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);
       end.send(spawnOf(keeper, 1, ["leave", "leave", "say last", "exit 3"]), commit(0));
@@ -194,7 +194,7 @@ for (const [name, start] of KEEPERS) {
       expect(new TextDecoder().decode(exited.tail)).toBe("last\n");
     });
 
-    test("SIGKILL ends all that a worker has left, and names it", async () => {
+    test("SIGKILL ends all remaining processes of a worker and reports them", async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);
       end.send(spawnOf(keeper, 1, [`ignore ${SIGTERM}`, "leave", "leave", "exit 0"]), commit(0));
@@ -213,7 +213,7 @@ for (const [name, start] of KEEPERS) {
 
     // Stored descriptors -----------------------------------------------------------------------------------------------
 
-    test("a descriptor that comes with a datagram is kept under a number if that is wanted, and outlives the supervisor", async () => {
+    test("a descriptor received with a datagram is kept on request and outlives the supervisor", async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);
       end.send(spawnOf(keeper, 1, ["store mine", "wait"]), commit(0));
@@ -239,7 +239,7 @@ for (const [name, start] of KEEPERS) {
       expect((await attached(keeper)).hello.handles.map(({ handle }) => handle)).toEqual([70]);
     });
 
-    test("a descriptor that is not kept is closed with its datagram", async () => {
+    test("a descriptor that is not kept is closed when its datagram is consumed", async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);
       end.send(spawnOf(keeper, 1, ["store mine", "wait"]), commit(0));
@@ -249,7 +249,7 @@ for (const [name, start] of KEEPERS) {
       expect(await expectEvent(end, "failed")).toMatchObject({ command: COMMANDS.keepDescriptor.code, id: 70 });
     });
 
-    test("stored descriptors are handed to a worker with one datagram, and are not the keeper's any more", async () => {
+    test("stored descriptors are sent to a worker in one datagram and closed in the keeper", async () => {
       const keeper = await fresh();
       const { end } = await attached(keeper);
       end.send(spawnOf(keeper, 1, ["store a", "store b", "wait"]), commit(0));

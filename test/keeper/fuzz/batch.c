@@ -1,5 +1,5 @@
-/* Fuzzes what a supervisor may say: the frame decoder and the batch applier, with the journal behind them. The channel
- * is stood in for, bytes come from the fuzzer in pieces; commands are read and not carried out. */
+/* Fuzzes the supervisor's input: the frame decoder and the batch applier, with the journal behind them. The channel is
+ * a stub that gives the fuzzer's bytes in pieces; commands are read and not carried out. */
 #include <stdbool.h>
 #include <string.h>
 
@@ -15,9 +15,9 @@ static const uint8_t kinds[] = {COMMANDS(CODE)};
 #undef CODE
 enum { KINDS = sizeof kinds / sizeof *kinds, MOST_FRAMES = 64, MOST_ENTRIES = 200 };
 
-static struct buffer said; /* all that the supervisor says */
-static size_t heard;       /* of it */
-static uint32_t piece = 1; /* how much comes at a time */
+static struct buffer said; /* all bytes from the supervisor */
+static size_t heard;       /* the bytes that were read */
+static uint32_t piece = 1; /* bytes per read */
 static struct buffer unused;
 
 /* The channel ------------------------------------------------------------------------------------------------------- */
@@ -64,7 +64,7 @@ static void read_field(struct reader *fields, const char *type) {
   } else MUST(!"a known type");
 }
 
-/* What is handed on has been checked: every field is there, and nothing is left. */
+/* The command has been checked: all fields are present, and no bytes are left over. */
 static void run(uint8_t code, struct reader *fields) {
   struct reader again = *fields;
   const struct frame *frame = frames_find(code);
@@ -80,7 +80,7 @@ static void end(uint64_t tick_at) {
   (void)tick_at;
 }
 
-/* What the supervisor says: any bytes, or frames that are nearly right ------------------------------------------------ */
+/* The supervisor's input: any bytes, or frames that are almost valid ------------------------------------------------ */
 
 static void add_text(struct input *input) {
   char text[256];

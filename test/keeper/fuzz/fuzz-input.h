@@ -1,4 +1,4 @@
-/* A fuzzer's bytes, taken from the front; when they are used up, zeros come. */
+/* A fuzzer's bytes, taken from the front; when they are used up, zeros follow. */
 #ifndef FUZZ_INPUT_H
 #define FUZZ_INPUT_H
 
@@ -24,7 +24,7 @@ static inline uint32_t take_u32(struct input *input) {
   return value;
 }
 
-/* Unlike assert, not to be compiled away. */
+/* Unlike assert, not removed by NDEBUG. */
 #define MUST(what) \
   do { \
     if (!(what)) { \

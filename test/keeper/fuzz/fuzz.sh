@@ -1,6 +1,6 @@
 #!/bin/bash
 # Fuzzes the keeper under the address and undefined-behaviour sanitizers: test/keeper/fuzz/fuzz.sh SECONDS (default 30), spread
-# over all targets. Installs nothing. An input that breaks something is left in build/fuzz/, and the target named.
+# over all targets. Installs nothing. An input that fails is left in build/fuzz/, and its target is printed.
 set -u
 cd "$(dirname "$0")/../../.."
 seconds=${1:-30}
@@ -22,7 +22,7 @@ targets=(batch lines journal output)
 each=$(((seconds + ${#targets[@]} - 1) / ${#targets[@]}))
 broken=0
 for target in "${targets[@]}"; do
-  # The batch target stands in for the channel.
+  # The batch target has its own channel.
   sources=$(ls keeper/*/*.c | grep -v '/main\.c$')
   [ "$target" = batch ] && sources=$(echo "$sources" | grep -v '/channel\.c$')
   # shellcheck disable=SC2086 # the sources are a list

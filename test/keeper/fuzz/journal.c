@@ -1,4 +1,4 @@
-/* Fuzzes the journal: any changes in any batches, moved and compacted, and what it says afterwards is what was put in. */
+/* Fuzzes the journal: after any changes in any batches, moves and compactions, it holds what was put in. */
 #include <string.h>
 #include <unistd.h>
 
@@ -49,7 +49,7 @@ static void move(void) {
   char path[64];
   const char *step = "";
   (void)snprintf(path, sizeof path, "%s/%u", directory, files++ % 4);
-  /* Whether it takes the place of another, of its own, or of none. */
+  /* Whether it replaces another journal, its own, or none. */
   MUST(journal_move(path, &step) == 0);
 }
 
@@ -113,7 +113,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   return 0;
 }
 
-/* At the end, by libFuzzer's own atexit order. */
+/* Called at exit, in libFuzzer's atexit order. */
 __attribute__((destructor)) static void clean_up(void) {
   char path[64];
   for (uint32_t i = 0; i < 4; i++) {

@@ -1,4 +1,4 @@
-/* Fuzzes what a control client may say: bytes in any pieces become lines, none lost, none changed, none too long. */
+/* Fuzzes a control client's input: bytes in any pieces become lines, none lost, changed or too long. */
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,7 +11,7 @@
 
 enum { FRAME_HEADER = 4 + 1 + 24, LINE_HEADER = 8 + 8 + 4 + 4 + 4, MOST_PIECES = 200, LONG_PIECE = 60000 };
 
-static struct buffer sent;      /* all that the client said */
+static struct buffer sent;      /* all bytes that the client sent */
 static struct buffer delivered; /* all lines, each with its newline */
 static struct connection *connection;
 
@@ -36,7 +36,7 @@ static void line_consumed(const struct gone *gone) {
   connection->queued_bytes -= gone->size;
 }
 
-/* Reads until nothing is left that could be read. */
+/* Reads until no more can be read. */
 static enum outcome read_all(void) {
   for (;;) {
     size_t before = delivered.length + connection->in.length;

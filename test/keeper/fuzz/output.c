@@ -1,5 +1,6 @@
-/* A libFuzzer target for how lines are cut, marked, quoted and kept. The first byte chooses what the rest is: worker
- * output, a template, or the state that a keeper leaves for its successor. Each is held against a slower, plainer way.
+/* A libFuzzer target for how lines are cut, marked, quoted and kept. The first byte selects what the rest is: worker
+ * output, a template, or the state that a keeper leaves for its successor. Each result is compared with that of a
+ * slower, simpler implementation.
  *
  *   clang -std=c11 -D_GNU_SOURCE -Ikeeper -g -O1 -fsanitize=fuzzer,address,undefined -pthread -o fuzz \
  *     test/keeper/fuzz/output.c $(ls keeper/output/?*.c) keeper/protocol/wire.c keeper/app/memory.c */
@@ -20,7 +21,7 @@ static void check(bool holds) {
   if (!holds) abort();
 }
 
-/* What a JSON string's inside means, back as bytes; aborts on what RFC 8259 forbids. */
+/* Decodes the contents of a JSON string; aborts on what RFC 8259 forbids. */
 static size_t unescape(const char *text, size_t length, char *out) {
   size_t used = 0;
   for (size_t at = 0; at < length; at++) {
@@ -44,7 +45,7 @@ static size_t unescape(const char *text, size_t length, char *out) {
   return used;
 }
 
-/* Whether the bytes are UTF-8, character by character, from the code points' values. */
+/* Whether the bytes are UTF-8, decoded character by character. */
 static bool is_utf8(const char *bytes, size_t length) {
   static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
   for (size_t at = 0; at < length;) {
@@ -74,7 +75,7 @@ static void try_json(const char *bytes, size_t length) {
   free(back);
 }
 
-/* Text goes through in chunks and comes out as it went in, but for a newline at the end. */
+/* Text written in chunks comes out unchanged, except for a newline at the end. */
 static void try_lines(const char *bytes, size_t length, size_t chunk) {
   int fd = memfd_create("out", MFD_CLOEXEC);
   check(fd >= 0);
@@ -146,7 +147,7 @@ static void try_template(const char *bytes, size_t length) {
   free(text);
 }
 
-/* Whatever is left by a predecessor: never more than a refusal, and what was taken is written and read again alike. */
+/* Any state of a predecessor is refused or taken over, and what was taken over is the same after writing and reading. */
 static void try_state(const uint8_t *bytes, size_t length) {
   struct output output = {.wake_fd = -1, .event_fd = -1, .pipes_fd = -1, .kept = {.limit = KEPT_LIMIT}};
   sink_start(&output.out, "out", -1);

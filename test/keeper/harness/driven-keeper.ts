@@ -1,5 +1,5 @@
-// A real keeper for a test that is one supervisor after the other and consumes what it takes: each batch commits all events
-// that were looked at before it.
+// A real keeper for a test that acts as one supervisor after the other: each batch commits all events that were read
+// before it.
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,7 +19,7 @@ export class DrivenKeeper {
   #hello: readonly Message[] = [];
   #consumed = 0;
 
-  /** Starts the keeper; its first supervisor has said hello and, unless that is left to the test, attach when this resolves. */
+  /** Starts the keeper. Resolves when its first supervisor has read hello and, unless the test does so, attached. */
   async start({ attach = "yes", ...options }: RealOptions & { readonly attach?: "yes" | "no" } = {}): Promise<void> {
     this.#keeper = await startReal({ cwd: this.directory, ...options });
     await this.nextLife();
@@ -31,7 +31,7 @@ export class DrivenKeeper {
     return this.#keeper;
   }
 
-  /** The present supervisor. */
+  /** The current supervisor. */
   get end(): SupervisorEnd {
     if (!this.#end) throw new Error("no supervisor has been started");
     return this.#end;
@@ -41,12 +41,12 @@ export class DrivenKeeper {
     return this.keeper.pid;
   }
 
-  /** The present supervisor's hello. */
+  /** The current supervisor's hello. */
   get hello(): readonly Message[] {
     return this.#hello;
   }
 
-  /** The last event that was looked at. */
+  /** The last event that was read. */
   get consumed(): number {
     return this.#consumed;
   }
@@ -64,26 +64,26 @@ export class DrivenKeeper {
     this.end.send(...commands, { kind: "commit", consumed: this.#consumed, tickAt });
   }
 
-  /** The next message of the present supervisor. */
+  /** The current supervisor's next message. */
   async next(): Promise<Message> {
     const message = await this.end.next();
     if ("seq" in message) this.#consumed = message.seq;
     return message;
   }
 
-  /** The next event, which has to be of this kind. */
+  /** The next event, which must be of this kind. */
   async event<K extends EventKind>(kind: K): Promise<EventOf<K>> {
     const message = await this.next();
     if (message.kind !== kind) throw new Error(`waited for ${kind}, got ${JSON.stringify(message)}`);
-    // The kind was compared.
+    // The kind was checked.
     return message as EventOf<K>;
   }
 
-  /** Takes events until one of this kind, and gives that one. */
+  /** Reads events until one of this kind. Returns it. */
   async eventually<K extends EventKind>(kind: K): Promise<EventOf<K>> {
     for (;;) {
       const message = await this.next();
-      // The kind was compared.
+      // The kind was checked.
       if (message.kind === kind) return message as EventOf<K>;
     }
   }
@@ -94,7 +94,7 @@ export class DrivenKeeper {
     return this.nextLife();
   }
 
-  /** Waits for the hello of the next supervisor, or of this one. */
+  /** Waits for the next supervisor's hello, or this one's. */
   async nextLife(next?: SupervisorEnd): Promise<readonly Message[]> {
     this.#end = next ?? (await this.keeper.supervisor());
     const hello: Message[] = [];
@@ -109,7 +109,7 @@ export class DrivenKeeper {
   }
 }
 
-/** Waits until `look` gives something. */
+/** Waits until `look` returns a value. */
 export const until = async <T>(what: string, look: () => T | undefined | false): Promise<T> => {
   const end = Date.now() + PATIENCE_MS;
   for (;;) {
@@ -120,7 +120,7 @@ export const until = async <T>(what: string, look: () => T | undefined | false):
   }
 };
 
-/** Waits until a file is there. */
+/** Waits until a file exists. */
 export const untilThere = (path: string): Promise<true> => until(path, () => existsSync(path));
 
 export const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);

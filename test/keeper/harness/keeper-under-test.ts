@@ -1,17 +1,17 @@
-// What a conformance test does with a keeper, real or simulated: it is the supervisor, the clients and the workers.
+// The interface of a keeper, real or simulated, for a conformance test, which acts as the supervisor, the clients and the workers.
 import type { Command, CommandKind, EventKind, Greeting, KeeperEvent, Message } from "../../../src/keeper/protocol.ts";
 import { INHERITED_OOM_SCORE, PROTOCOL_VERSION, SPAWN_FLAGS, UNCHANGED } from "../../../src/keeper/protocol.ts";
 
 /** The test's end of one supervisor that the keeper started. */
 export type SupervisorEnd = {
-  /** Sends bytes as they are. */
+  /** Sends bytes unchanged. */
   sendBytes(bytes: Uint8Array): void;
   send(...commands: readonly Command[]): void;
   /** The next message. Rejects if the supervisor was ended first. */
   next(): Promise<Message>;
   /** SIGKILL, as from outside. */
   kill(): Promise<void>;
-  /** It ends by a fault of its own. */
+  /** It crashes. */
   crash(): Promise<void>;
   /** It exits with status 0. */
   leave(): Promise<void>;
@@ -23,7 +23,7 @@ export type SupervisorEnd = {
 export type Client = {
   send(text: string): void;
   hangUp(): void;
-  /** Resolves when all that came ends with `text`. */
+  /** Resolves when the received bytes end with `text`. */
   hears(text: string): Promise<void>;
   /** Resolves when the keeper has closed the connection. */
   readonly closed: Promise<void>;
@@ -32,10 +32,10 @@ export type Client = {
 export type KeeperUnderTest = {
   /** The next supervisor that the keeper starts. */
   supervisor(): Promise<SupervisorEnd>;
-  /** The command that starts a supervisor to take the other's place, which `candidate` is when it is there. */
+  /** The command that starts a candidate to replace the supervisor; `candidate` resolves to it when it has started. */
   replacement(): CommandOf<"replaceSupervisor">;
   candidate(): Promise<SupervisorEnd>;
-  /** A keeper's program that it may execute in its own place. */
+  /** A keeper's program for a re-exec. */
   readonly program: string;
   /** Connects to the control socket that `controlSocket` opened. */
   connect(): Promise<Client>;
@@ -102,11 +102,11 @@ export const attached = async (
   return { end, hello };
 };
 
-/** The next message, which has to be an event of this kind. */
+/** The next message, which must be an event of this kind. */
 export const expectEvent = async <K extends EventKind>(end: SupervisorEnd, kind: K): Promise<EventOf<K>> => {
   const message = await end.next();
   if (message.kind !== kind) throw new Error(`expected ${kind}, got ${JSON.stringify(message)}`);
-  // The kind was compared.
+  // The kind was checked.
   return message as EventOf<K>;
 };
 
@@ -117,7 +117,7 @@ export const put = (key: string, text: string): Command => ({
   value: new TextEncoder().encode(text),
 });
 
-/** A spawn with every default; `changes` says what the test is about. */
+/** A spawn with every default, except for `changes`. */
 export const plainSpawn = (
   worker: number,
   args: readonly string[],

@@ -1,4 +1,4 @@
-// Messages that have come and messages that are waited for.
+// Messages that have arrived, and readers that wait for one.
 import type { Message } from "../../../src/keeper/protocol.ts";
 
 export class MessageQueue {
@@ -12,7 +12,7 @@ export class MessageQueue {
     else this.#come.push(message);
   }
 
-  /** Nothing more will come. */
+  /** No more messages will come. */
   end(why: string): void {
     this.#end ??= new Error(why);
     for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#end);

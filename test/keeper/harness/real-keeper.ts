@@ -19,7 +19,7 @@ const SOCK_STREAM = 1;
 
 let programs: string | null = null;
 
-/** Where the worker is, compiled once for each test file, and removed after it. */
+/** The path of the worker, compiled once for each test file and removed after it. */
 export const testPrograms = (): string => {
   if (programs !== null) return programs;
   const directory = mkdtempSync(join(tmpdir(), "crank-programs-"));
@@ -32,7 +32,7 @@ export const testPrograms = (): string => {
 
 afterAll(() => {
   if (programs !== null) rmSync(programs, { recursive: true, force: true });
-  // Another file of the same run compiles its own.
+  // Other test files of the same run compile their own.
   programs = null;
 });
 
@@ -40,9 +40,9 @@ export type RealKeeper = KeeperUnderTest & {
   readonly pid: number;
   /** A directory of this keeper's own. */
   readonly home: string;
-  /** What it wrote to its standard output and error so far. */
+  /** Its standard output and error so far. */
   output(): string;
-  /** Sends SIGKILL to the keeper and waits for its end; workers go on. */
+  /** Sends SIGKILL to the keeper and waits for its end; workers continue. */
   kill(): Promise<void>;
 };
 
@@ -79,7 +79,7 @@ export const startReal = async (options: RealOptions = {}): Promise<RealKeeper> 
   return new Real({ home, server, child, supervisors, pids });
 };
 
-/** Supervisors that have come, and who waits for one. */
+/** Supervisors that have connected, and callers that wait for one. */
 class Arrivals {
   readonly #come: SupervisorEnd[] = [];
   readonly #waiting: ((end: SupervisorEnd) => void)[] = [];
@@ -94,7 +94,7 @@ class Arrivals {
   }
 }
 
-/** The first line is its pid, then come frames. */
+/** The first line is its pid, followed by frames. */
 const takeSupervisor = (socket: Socket, supervisors: Arrivals, workers: Set<number>): void => {
   const decoder = new MessageDecoder();
   const messages = new MessageQueue();
@@ -122,7 +122,7 @@ const takeSupervisor = (socket: Socket, supervisors: Arrivals, workers: Set<numb
     supervisors.push(endOf());
     take(bytes.subarray(end + 1));
   });
-  // It ends in that way when all that was said to it before is passed on.
+  // It ends like that when all earlier bytes have been passed on.
   const endWith = (signal: NodeJS.Signals | null): Promise<void> => {
     if (signal !== null) process.kill(pid, signal);
     socket.end();
@@ -243,7 +243,7 @@ class Real implements RealKeeper {
   async stop(): Promise<void> {
     const { child, pids } = this.#parts;
     if (child.exitCode === null && child.signalCode === null) {
-      // Stopped first, so that nothing is started any more while its children are being ended.
+      // Stopped first, so that it starts nothing while its children are being killed.
       child.kill("SIGSTOP");
       for (const pid of descendants(this.pid)) endProcess(pid);
     }
@@ -264,7 +264,7 @@ export const endProcess = (pid: number): void => {
   }
 };
 
-/** Every living process below `pid`. */
+/** Every living descendant of `pid`. */
 const descendants = (pid: number): number[] => {
   try {
     const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ");

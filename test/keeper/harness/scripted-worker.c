@@ -1,4 +1,4 @@
-/* A worker that does what its arguments say, one after the other: "say TEXT", "notify TEXT", "store NAME" (its standard
+/* A worker that carries out its arguments, one after the other: "say TEXT", "notify TEXT", "store NAME" (its standard
  * input, as sd_notify(3) has it), "ignore SIGNAL", "leave" (starts a process in a session of its own, where it waits,
  * ignoring what was ignored before), "raise SIGNAL", "exit STATUS", "wait" (until a signal ends it). */
 #include <signal.h>

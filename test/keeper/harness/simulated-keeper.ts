@@ -1,4 +1,4 @@
-// The simulated keeper under test: time passes when a test waits, and workers do what their arguments say.
+// The simulated keeper under test: time passes when a test waits, and workers follow their arguments.
 import { encodeCommands, MessageDecoder } from "../../../src/keeper/frames.ts";
 import { type Command, UNCHANGED } from "../../../src/keeper/protocol.ts";
 import { Timeline } from "../../lives/timeline.ts";
@@ -18,7 +18,7 @@ type Process = {
   readonly pid: number;
   readonly ignored: Set<number>;
   isRunning: boolean;
-  /** What it has left, by what each of them ignores. */
+  /** Its remaining processes, by the signal that each ignores. */
   rest: ReadonlySet<number>[];
   ending: Ending;
 };

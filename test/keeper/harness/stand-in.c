@@ -1,6 +1,6 @@
-/* Stands in for the engine in build/crank-stand-in: what the keeper starts as its supervisor. Passes bytes between descriptor 3 and the unix
- * socket in CRANK_TEST_SOCKET, where the test is, after a line with its pid. When the test closes and all that it said
- * has been passed on, it ends as it was told before: exits 0, or (after SIGUSR1) aborts, or (after SIGUSR2) is killed. */
+/* Replaces the engine in build/crank-stand-in: the keeper starts it as its supervisor. Passes bytes between descriptor 3
+ * and the test's unix socket, CRANK_TEST_SOCKET, after a line with its pid. When the test has closed the socket and all
+ * its bytes have been passed on, it exits with 0, or (after SIGUSR1) aborts, or (after SIGUSR2) kills itself. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>

@@ -1,15 +1,15 @@
-// Talks to test/keeper/output/harness.c from a test: a program of the keeper's output files alone.
+// Drives test/keeper/output/harness.c from a test: a program of the keeper's output files alone.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
-/** `plain` as users get it; the others with gcc's sanitizers, which end the program when they find something. */
+/** `plain`: as users get it; the others: with gcc's sanitizers, which end the program at an error. */
 export type Build = "plain" | "address" | "thread";
 
 const root = resolve(import.meta.dirname, "../../..");
 
-/** Has make build it, where it is not up to date; returns the program's path. `make test` has built all of them. */
+/** Builds it with make if it is not up to date. Returns the program's path. `make test` has built all of them. */
 export const compileHarness = (build: Build): string => {
   const program = `build/harness/output-${build}`;
   const { MAKEFLAGS, MAKELEVEL, MFLAGS, ...env } = process.env;
@@ -25,13 +25,13 @@ export type Harness = {
   readonly pid: number;
   /** Sends one command. */
   readonly send: (...fields: readonly (string | number)[]) => void;
-  /** The next reply; `kind` says which one it has to be. */
+  /** The next reply, which must be of this kind. */
   readonly reply: (kind: string) => Promise<Reply>;
-  /** Ends its input and waits for it; resolves to its exit status. */
+  /** Closes its input and waits for it to exit. Resolves to its exit status. */
   readonly end: () => Promise<number | null>;
 };
 
-/** What its standard output and standard error are: descriptors of the test's. */
+/** The test's descriptors that become its standard output and standard error. */
 export type Sinks = { readonly stdout: number; readonly stderr: number };
 
 const linesOf = (stream: NodeJS.ReadableStream, take: (line: string) => void, ended: () => void): void => {
@@ -45,12 +45,12 @@ const linesOf = (stream: NodeJS.ReadableStream, take: (line: string) => void, en
   stream.on("end", ended);
 };
 
-/** Takes replies in order, whether they or those who wait for them come first. */
+/** A queue of replies and of callers that wait for one. */
 const replyQueue = (child: ChildProcess): Harness["reply"] => {
   const waiting: { readonly give: (line: string) => void; readonly fail: (error: Error) => void }[] = [];
   const lines: string[] = [];
   let isOver = false;
-  // Descriptor 3 of the child was asked for as a pipe, which is a readable stream here.
+  // Descriptor 3 of the child is a pipe, so it is a readable stream here.
   const stream = child.stdio[3] as NodeJS.ReadableStream;
   linesOf(
     stream,
@@ -78,11 +78,11 @@ const replyQueue = (child: ChildProcess): Harness["reply"] => {
   };
 };
 
-/** Starts it. Without address space randomization, which gcc 12's thread sanitizer does not bear on new kernels. */
+/** Starts it without address space randomization, with which gcc 12's thread sanitizer fails on new kernels. */
 export const startHarness = (command: readonly string[], sinks: Sinks): Harness => {
   const child = spawn("setarch", ["-R", ...command], {
     stdio: ["pipe", sinks.stdout, sinks.stderr, "pipe"],
-    // The thread sanitizer would wait a second before it lets a program end.
+    // The thread sanitizer delays the exit by a second otherwise.
     env: { ...process.env, TSAN_OPTIONS: "atexit_sleep_ms=0" },
   });
   const ended = new Promise<number | null>((give) => child.on("exit", (status) => give(status)));
@@ -98,7 +98,7 @@ export const startHarness = (command: readonly string[], sinks: Sinks): Harness 
   };
 };
 
-/** A directory that goes away with `remove`. */
+/** A temporary directory; `remove` deletes it. */
 export const temporaryDirectory = (): { readonly path: string; readonly remove: () => void } => {
   const path = mkdtempSync(join(tmpdir(), "crank-output-"));
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
@@ -107,7 +107,7 @@ export const temporaryDirectory = (): { readonly path: string; readonly remove: 
 /** The bytes of a reply's last word. */
 export const bytesOf = (reply: Reply): Buffer => Buffer.from(reply.at(-1) ?? "", "hex");
 
-/** Looks again until `look` gives something. */
+/** Waits until `look` returns a value. */
 export const eventually = async <T>(look: () => T | null | undefined | false): Promise<T> => {
   for (;;) {
     const found = look();

@@ -1,4 +1,4 @@
-// The keeper's output thread from outside: what an execution in place keeps.
+// The keeper's output thread from outside: what a re-exec keeps.
 import { expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { eventually } from "./driver.ts";
@@ -17,7 +17,7 @@ import {
 } from "./stage.ts";
 
 withEachBuild("worker output: executions in place", (stage) => {
-  test("an execution in place goes on in the middle of a line, with kept lines, followers, tail and format", async () => {
+  test("a re-exec in the middle of a line keeps the line, the kept lines, followers, tail and format", async () => {
     const harness = await stage().startJson();
     const pid = await add(
       harness,
@@ -45,7 +45,7 @@ withEachBuild("worker output: executions in place", (stage) => {
   });
 
   test(
-    "executions in place lose and double no line, also while standard output is blocked",
+    "repeated re-execs neither lose nor duplicate a line, even while standard output is blocked",
     async () => {
       const pipe = stage().makePipe();
       const harness = stage().start({ stdout: pipe });

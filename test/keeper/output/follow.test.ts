@@ -1,4 +1,4 @@
-// The keeper's output thread from outside: what those get who follow.
+// The keeper's output thread from outside: what followers get.
 import { expect, test } from "bun:test";
 import { bytesOf } from "./driver.ts";
 import {
@@ -14,7 +14,7 @@ import {
 } from "./stage.ts";
 
 withEachBuild("worker output: followers", (stage) => {
-  test("a follower gets the requested last lines, of one worker or of all, and a notice of the end", async () => {
+  test("a follower gets the requested last lines, of one worker or of all, and an end marker", async () => {
     const harness = stage().start();
     await finish(harness, 1, await add(harness, 1, "for i in 1 2 3 4 5; do echo one $i; done"));
     await finish(harness, 2, await add(harness, 2, "echo two 1"));
@@ -31,7 +31,7 @@ withEachBuild("worker output: followers", (stage) => {
     await stage().end(harness);
   });
 
-  test("a follower that takes nothing loses whole lines, which are counted; the rest stays in order", async () => {
+  test("a follower that does not read loses whole lines, which are counted; the rest stays in order", async () => {
     const harness = stage().start();
     harness.send("follow", 21, 0, 0, 1);
     await runAll(harness, [numbered("f", 30_000)], () => "");
@@ -46,7 +46,7 @@ withEachBuild("worker output: followers", (stage) => {
     await stage().end(harness);
   });
 
-  test("a follower that takes gets every line that follows", async () => {
+  test("a follower that reads gets every later line", async () => {
     const harness = stage().start();
     harness.send("follow", 31, 0, 0, 1);
     const pid = await add(harness, 1, "for i in 1 2 3; do echo $i; done; sleep 0.05; echo 4");

@@ -1,5 +1,5 @@
 /* Drives keeper/output/ from outside. Commands come on standard input, one a line with fields between tabs; replies
- * go to descriptor 3, so that standard output and standard error are the sinks alone. Also measures (`pass`, `cat`) and
+ * go to descriptor 3, so that standard output and standard error carry only the sinks. Also measures (`pass`, `cat`) and
  * is a log socket (`receive`). */
 #include <errno.h>
 #include <fcntl.h>
@@ -86,7 +86,7 @@ static void wait_for_event(void) {
   }
 }
 
-/* drain WORKER: as the keeper does when a process has ended. */
+/* drain WORKER: what the keeper does when a process has exited. */
 static void drain(uint64_t worker) {
   uint64_t drained = 0;
   output_drain(worker);
@@ -119,7 +119,7 @@ static void take(uint64_t follower, uint64_t cap) {
   reply_bytes("taken", follower, dropped, taken, length);
 }
 
-/* Executes itself in place: unread standard input is kept, because it is read byte by byte. */
+/* Re-executes itself: unread standard input is kept, because it is read byte by byte. */
 static void execute(const char *self) {
   int fd = memfd_create("state", 0);
   need(fd, "memfd_create");
@@ -184,7 +184,7 @@ static double seconds(void) {
   return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-/* A worker that writes lines of 100 bytes, 64 KiB and a bit at a time. */
+/* A worker that writes lines of 100 bytes, a little more than 64 KiB per write. */
 static pid_t start_writer(int output, uint64_t bytes) {
   pid_t pid = fork();
   need(pid, "fork");
@@ -199,7 +199,7 @@ static pid_t start_writer(int output, uint64_t bytes) {
   _exit(0);
 }
 
-/* In KiB. Not getrusage's: that remembers the program that executed this one. */
+/* In KiB. Not from getrusage(2), which includes the program that executed this one. */
 static uint64_t peak_memory(void) {
   static char status[4096];
   int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
@@ -210,7 +210,7 @@ static uint64_t peak_memory(void) {
   return number(line ? line + 6 : NULL);
 }
 
-/* pass BYTES PREFIX JSON FORMAT: how long it takes to pass them on, in seconds, and the most memory, in KiB. */
+/* pass BYTES PREFIX JSON FORMAT: prints the seconds that it takes to pass them on, and the peak memory in KiB. */
 static void measure_pass(uint64_t bytes, const char *prefix, const char *json, int format_number) {
   int ends[2];
   make_pipe(ends);
@@ -253,7 +253,7 @@ static void measure_cat(uint64_t bytes) {
   (void)dprintf(REPLIES, "%.6f\n", seconds() - start);
 }
 
-/* receive PATH COUNT: a log socket; its datagrams go to descriptor 3, as they are in hexadecimal. */
+/* receive PATH COUNT: a log socket; its datagrams go to descriptor 3 in hexadecimal. */
 static void receive(const char *path, uint64_t count) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   (void)snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
@@ -280,7 +280,7 @@ int main(int count, char **words) {
     receive(words[2], number(words[3]));
   } else {
     if (count == 3 && strcmp(words[1], "restore") == 0) need(output_restore((int)number(words[2])), "restore");
-    // Descriptor 3 has to live on through an execution.
+    // Descriptor 3 must stay open through a re-exec.
     (void)fcntl(REPLIES, F_SETFD, 0);
     serve(words[0]);
     (void)output_flush(10000);

@@ -1,4 +1,4 @@
-// The keeper's output thread from outside: how lines are marked, quoted and cut, and that none is lost.
+// The keeper's output thread from outside: how lines are marked, quoted and cut, without losing any.
 import { expect, test } from "bun:test";
 import { truncateSync, writeFileSync } from "node:fs";
 import {
@@ -16,7 +16,7 @@ import {
 
 withEachBuild("worker output: lines", (stage) => {
   test(
-    "numbered lines of several writers all arrive whole, in order for each writer, none lost and none doubled",
+    "lines of several writers all arrive once, whole and in order per writer",
     async () => {
       const harness = stage().start();
       const names = ["a", "b", "c", "d"];
@@ -36,7 +36,7 @@ withEachBuild("worker output: lines", (stage) => {
     LIMIT_MS,
   );
 
-  test("a prefix has the time as Go writes it, the pid, and per cent signs", async () => {
+  test("a prefix has the time in Go's format, the pid, and percent signs", async () => {
     const harness = stage().start();
     const pid = await add(harness, 1, "echo hello", { prefix: "%t id=%% pid=%p %d %T %x%" });
     await finish(harness, 1, pid);
@@ -48,7 +48,7 @@ withEachBuild("worker output: lines", (stage) => {
     );
   });
 
-  test("half a line at a worker's end becomes a line", async () => {
+  test("an incomplete last line of a worker becomes a line", async () => {
     const harness = stage().start();
     const first = await add(harness, 1, "printf 'whole\\nhalf'", { prefix: "1:" });
     expect(await finish(harness, 1, first)).toBe("whole\nhalf");
@@ -62,7 +62,7 @@ withEachBuild("worker output: lines", (stage) => {
     expect(stage().stdout().toString("utf8")).toBe("1:whole\n1:half\n2:next\n");
   });
 
-  test("binary data passes unchanged in text, and as valid JSON with U+FFFD for bytes that are not UTF-8", async () => {
+  test("binary data is unchanged in text, and valid JSON with U+FFFD for bytes that are not UTF-8", async () => {
     const garbage = Buffer.concat([
       crypto.getRandomValues(Buffer.alloc(60_000)),
       Buffer.from([
@@ -79,7 +79,7 @@ withEachBuild("worker output: lines", (stage) => {
     const json = await stage().startJson();
     await runAll(json, [`cat ${stage().path("garbage")}`], () => "");
     await stage().end(json);
-    // Byte by byte, because decoding first would join what the newlines keep apart.
+    // Byte by byte: decoding first would join bytes that newlines separate.
     const wanted = garbage
       .toString("latin1")
       .split("\n")
@@ -101,7 +101,7 @@ withEachBuild("worker output: lines", (stage) => {
   );
 
   test(
-    "a line of 1 MiB beside another writer leaves the other's lines whole, and loses nothing",
+    "a line of 1 MiB leaves another writer's lines whole and loses nothing",
     async () => {
       const harness = stage().start();
       const long = "for i in 1 2 3 4; do head -c 1048576 /dev/zero | tr '\\0' x; echo; done";
@@ -118,7 +118,7 @@ withEachBuild("worker output: lines", (stage) => {
   );
 
   test(
-    "a long line as JSON comes in pieces that are marked, and no character is cut in two",
+    "a long line as JSON arrives in marked fragments, and no character is split",
     async () => {
       writeFileSync(stage().path("long"), `a${"€".repeat(100_000)}\nend\n`);
       const harness = await stage().startJson();
@@ -138,7 +138,7 @@ withEachBuild("worker output: lines", (stage) => {
     LIMIT_MS,
   );
 
-  test("JSON lines have the time, the fragment, the pid and the line with everything escaped", async () => {
+  test("JSON lines have the time, the fragment, the pid and the escaped line", async () => {
     const harness = await stage().startJson();
     const line = 'quote " backslash \\ tab \t bell \x07 nul \x01 € 😀 \x7f cr \r';
     writeFileSync(stage().path("line"), `${line}\n\n`);

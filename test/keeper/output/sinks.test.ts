@@ -22,14 +22,14 @@ import {
 
 withEachBuild("worker output: sinks", (stage) => {
   test(
-    "standard output that is not read delays neither a log line nor an exit event, and loses nothing",
+    "standard output that is not read delays no log line and no exit event, and loses nothing",
     async () => {
       const pipe = stage().makePipe();
       const harness = stage().start({ stdout: pipe });
       const pid = await add(harness, 1, numbered("blocked", 25_000));
       harness.send("log", LOG_STDERR, "said meanwhile");
       await eventually(() => stage().stderr() === "said meanwhile\n");
-      // Its pipe has room for all that it says; ours has not, and is full by now or soon.
+      // Its pipe has room for all its output; ours does not, and is full by now or soon.
       const tail = finish(harness, 1, pid);
       const ended = { isTrue: false };
       void tail.then(() => {
@@ -49,7 +49,7 @@ withEachBuild("worker output: sinks", (stage) => {
     LIMIT_MS,
   );
 
-  test("a worker that floods leaves the others their turn", async () => {
+  test("a worker that floods does not starve the others", async () => {
     const harness = stage().start({ stdout: stage().open("/dev/null", "w") });
     const flood = await add(harness, 1, "exec yes 'a line of the flood'");
     harness.send("follow", 41, 2, 0, 1);
@@ -62,7 +62,7 @@ withEachBuild("worker output: sinks", (stage) => {
     await stage().end(harness);
   });
 
-  test("our own lines go to standard error, each whole, also when they lack a newline", async () => {
+  test("crank's own lines go to standard error, each whole, even without a newline", async () => {
     const harness = stage().start();
     for (let i = 0; i < 100; i++) harness.send("log", LOG_STDERR, `line ${i}`);
     await flush(harness);
@@ -70,7 +70,7 @@ withEachBuild("worker output: sinks", (stage) => {
     await stage().end(harness);
   });
 
-  test("a disk that is full is reported once, and output goes on when it works again", async () => {
+  test("a full disk is reported once, and output resumes when there is space", async () => {
     const harness = stage().start({ stdout: stage().open("/dev/full", "w") });
     await runAll(harness, [numbered("full", 1000), numbered("again", 1000)], () => "");
     await eventually(() => stage().stderr() !== "");
@@ -81,7 +81,7 @@ withEachBuild("worker output: sinks", (stage) => {
     await stage().end(harness);
   });
 
-  test("a write that fails half way leaves a partial line, and the next write begins a new line", async () => {
+  test("a write that fails halfway leaves a partial line, and the next write starts a new line", async () => {
     const limited = stage().start({ through: ["prlimit", "--fsize=4096"] });
     await runAll(limited, [numbered("part", 1000)], () => "");
     await eventually(() => stage().stderr().includes("File too large"));
@@ -92,7 +92,7 @@ withEachBuild("worker output: sinks", (stage) => {
     await stage().end(limited);
   });
 
-  test("standard error that is not read delays nothing; excess lines are dropped whole and counted", async () => {
+  test("standard error that is not read delays nothing, and excess lines are dropped whole and counted", async () => {
     const pipe = stage().makePipe();
     const harness = stage().start({ stderr: pipe });
     for (let i = 0; i < 2000; i++) harness.send("log", LOG_STDERR, `line ${i} ${"x".repeat(1000)}`);
@@ -112,7 +112,7 @@ withEachBuild("worker output: sinks", (stage) => {
     expect(await harness.end()).toBe(0);
   });
 
-  test("a reader that goes and comes back costs the lines in between, and nothing else", async () => {
+  test("a reader that leaves and returns misses only the lines in between", async () => {
     const pipe = stage().makePipe();
     const writeEnd = stage().open(stage().path("pipe"), constants.O_WRONLY);
     const harness = stage().start({ stdout: writeEnd });
@@ -129,7 +129,7 @@ withEachBuild("worker output: sinks", (stage) => {
     await stage().end(harness);
   });
 
-  test("a pipe that others share is not made non-blocking", async () => {
+  test("a shared pipe is not made non-blocking", async () => {
     const pipe = stage().makePipe();
     const writeEnd = stage().open(stage().path("pipe"), constants.O_WRONLY);
     const harness = stage().start({ stdout: writeEnd });
@@ -141,7 +141,7 @@ withEachBuild("worker output: sinks", (stage) => {
     await stage().end(harness);
   });
 
-  test("a log socket that is not bound yet, or is bound again, gets all later lines", async () => {
+  test("a log socket that is bound late, or bound again, gets all later lines", async () => {
     const harness = stage().start();
     const receive = async (): Promise<() => Promise<string>> => {
       const receiver = stage().start({ words: ["receive", stage().path("log"), "1"] });
@@ -168,7 +168,7 @@ withEachBuild("worker output: sinks", (stage) => {
     await stage().end(harness);
   });
 
-  test("a log socket gets one datagram a line behind the header, from workers and from us", async () => {
+  test("a log socket gets one datagram per line, with the header, from workers and from crank", async () => {
     const receiver = stage().start({ words: ["receive", stage().path("log"), "4"] });
     await receiver.reply("bound");
     const harness = stage().start();

@@ -1,4 +1,4 @@
-// What the tests of the output thread share: a stage with a harness of each build and its sinks, and what tests do there.
+// Shared by the tests of the output thread: a stage with a harness of each build and its sinks, and the tests' actions.
 import { afterEach, beforeAll, beforeEach, describe, expect } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { closeSync, constants, openSync, readFileSync, readSync } from "node:fs";
@@ -25,7 +25,7 @@ export const add = async (
   return Number((await harness.reply("added"))[2]);
 };
 
-/** Waits for a worker's end as the keeper does, and takes it away; resolves to its last lines. */
+/** Waits for a worker's exit as the keeper does, and removes it. Resolves to its last lines. */
 export const finish = async (harness: Harness, worker: number, pid: number): Promise<string> => {
   harness.send("wait", pid);
   await harness.reply("gone");
@@ -40,7 +40,7 @@ export const flush = async (harness: Harness): Promise<void> => {
   expect((await harness.reply("flushed"))[1]).toBe("0");
 };
 
-/** Runs commands as workers, each to its end. */
+/** Runs commands as workers, and waits until each has exited. */
 export const runAll = async (harness: Harness, commands: readonly string[], prefix: (index: number) => string) => {
   const pids: number[] = [];
   for (const [index, command] of commands.entries()) {
@@ -57,7 +57,7 @@ export type LogLine = {
   readonly line: string;
   readonly partial?: true;
 };
-// The tests check what these lines are; a wrong one fails them.
+// The tests check these lines.
 export const parseLines = (text: string): readonly LogLine[] =>
   text
     .split("\n")
@@ -69,7 +69,7 @@ export type Notification = {
   readonly params: { readonly worker: number; readonly line: string };
 };
 
-/** Takes what waits for a follower until `enough` says so. */
+/** Reads a follower's output until `enough` is true. */
 export const takeUntil = async (
   harness: Harness,
   follower: number,
@@ -93,13 +93,13 @@ export const takeUntil = async (
 export const linesIn = (notifications: readonly Notification[]): readonly string[] =>
   notifications.filter(({ method }) => method === "log").map(({ params }) => params.line);
 
-/** Adds what can be read now of a pipe that does not block. */
+/** Appends what a non-blocking pipe has now. */
 export const readAvailable = (pipe: number, parts: Buffer[]): void => {
   const part = Buffer.alloc(65_536);
   try {
     parts.push(part.subarray(0, readSync(pipe, part)));
   } catch {
-    // EAGAIN: nothing there now.
+    // EAGAIN: no data now.
   }
 };
 
@@ -132,7 +132,7 @@ class Stage {
     return readFileSync(this.path("stderr"), "utf8");
   }
 
-  /** A harness; `words` are its own, `through` a program that executes it. */
+  /** A harness; `words` are its arguments, `through` is a program that executes it. */
   start(
     options: {
       readonly stdout?: number;
@@ -151,7 +151,7 @@ class Stage {
     await harness.reply("formatted");
     return harness;
   }
-  /** A sanitizer that finds something changes the status. */
+  /** An error that a sanitizer finds changes the status. */
   async end(harness: Harness): Promise<void> {
     expect(await harness.end(), this.stderr()).toBe(0);
   }
@@ -165,7 +165,7 @@ class Stage {
     this.#open.splice(this.#open.indexOf(fd), 1);
     closeSync(fd);
   }
-  /** A pipe with a name, `pipe`; open for both ends, so that it never ends, and not blocking. */
+  /** A fifo named `pipe`, non-blocking, and open at both ends so that it never reports the end of file. */
   makePipe(): number {
     spawnSync("mkfifo", [this.path("pipe")]);
     return this.open(this.path("pipe"), constants.O_RDWR | constants.O_NONBLOCK);
@@ -182,7 +182,7 @@ const BUILDS: Readonly<Record<Build, string>> = {
   thread: ", under the thread sanitizer",
 };
 
-/** Runs the tests with each build. `stage()` is the running test's. */
+/** Runs the tests with each build. `stage()` is the running test's stage. */
 export const withEachBuild = (name: string, tests: (stage: () => Stage) => void): void => {
   for (const build of ["plain", "address", "thread"] as const) {
     describe(`${name}${BUILDS[build]}`, () => {

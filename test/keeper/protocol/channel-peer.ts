@@ -1,4 +1,4 @@
-// A program that the channel's tests run: it uses one channel as its arguments say and prints what came of it.
+// A program that the channel's tests run: it uses one channel as its arguments say and prints the result.
 import { type Channel, ChannelError, connectTcp, connectUnix, openChannel } from "../../../src/keeper/channel.ts";
 
 const [how = "", target = "", what = ""] = process.argv.slice(2);

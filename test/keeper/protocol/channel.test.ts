@@ -33,7 +33,7 @@ const peer = (...parameters: string[]): Promise<Result> =>
   resultOf(spawn(process.execPath, [program, ...parameters], { stdio: ["ignore", "pipe", "pipe"] }));
 
 describe("channels", () => {
-  test("what a slow reader does not take is kept, and flushed() waits for it", async () => {
+  test("keep what a slow reader has not read, and flushed() waits for it", async () => {
     let count = 0;
     const path = socketPath();
     const received = Promise.withResolvers<number>();
@@ -49,7 +49,7 @@ describe("channels", () => {
     server.close();
   });
 
-  test("end() sends everything first", async () => {
+  test("send everything before end() closes them", async () => {
     let sum = 0;
     const path = socketPath();
     const received = Promise.withResolvers<number>();
@@ -64,7 +64,7 @@ describe("channels", () => {
     server.close();
   });
 
-  test("bytes go both ways over tcp, and the peer's end is reported as close", async () => {
+  test("carry bytes both ways over tcp, and report the peer's end as close", async () => {
     const server = await serve(0, (socket) => {
       socket.write("hello");
       socket.once("data", (bytes) => socket.end(bytes));
@@ -75,9 +75,9 @@ describe("channels", () => {
     server.close();
   });
 
-  test("an inherited socket pair is a channel", async () => {
+  test("work over an inherited socket pair", async () => {
     const child = spawn(process.execPath, [program, "fd", "3", "echo"], { stdio: ["ignore", "pipe", "pipe", "pipe"] });
-    const end = child.stdio[3] as Socket; // "pipe" makes a socket pair, and a Socket of our end
+    const end = child.stdio[3] as Socket; // "pipe" makes a socket pair, whose end here is a Socket
     const echoed = new Promise<string>((resolve) => end.once("data", (bytes) => resolve(String(bytes))));
     end.write("over the pair");
     expect(await echoed).toBe("over the pair");
@@ -85,7 +85,7 @@ describe("channels", () => {
     expect((await resultOf(child)).output).toBe("closed after 13\n");
   });
 
-  test("an exception in a handler ends the process", async () => {
+  test("end the process at an exception in a handler", async () => {
     const path = socketPath();
     const server = await serve(path, (socket) => {
       socket.on("error", () => {});
@@ -97,7 +97,7 @@ describe("channels", () => {
     server.close();
   });
 
-  test("a connection that cannot be made is a typed error with the system's code", async () => {
+  test("report a failed connection as a typed error with the system's code", async () => {
     const absent = join(home, "absent");
     const plain = join(home, "plain");
     if (!existsSync(plain)) writeFileSync(plain, "");

@@ -1,4 +1,4 @@
-// The frame encoder and decoder: every command and message there and back, however it is split, and what is refused.
+// The frame encoder and decoder: the round trip of every command and message, however it is split, and what is refused.
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { FrameError } from "../../../src/keeper/frame-plans.ts";
@@ -38,7 +38,7 @@ const frames = (table: Table): fc.Arbitrary<unknown> =>
       return fc.record({ kind: fc.constant(kind), ...Object.fromEntries(fields) });
     }),
   );
-// What the tables generate is what their unions mean.
+// The types that the tables generate equal their unions.
 const commands = frames(COMMANDS) as fc.Arbitrary<Command>;
 const messages = frames(MESSAGES) as fc.Arbitrary<Message>;
 
@@ -59,7 +59,7 @@ const faultOf = (action: () => unknown): string => {
 };
 
 describe("frames", () => {
-  test("every command comes back as it went, however its bytes are split", () => {
+  test("every command survives the round trip, however its bytes are split", () => {
     fc.assert(
       fc.property(fc.array(commands, { maxLength: 5 }), fc.array(fc.nat(), { maxLength: 12 }), (list, cuts) => {
         expect(decodeAll(new CommandDecoder(), splitAt(encodeCommands(list), cuts))).toEqual(list);
@@ -68,7 +68,7 @@ describe("frames", () => {
     );
   });
 
-  test("every message comes back as it went, however its bytes are split", () => {
+  test("every message survives the round trip, however its bytes are split", () => {
     fc.assert(
       fc.property(fc.array(messages, { maxLength: 5 }), fc.array(fc.nat(), { maxLength: 12 }), (list, cuts) => {
         expect(decodeAll(new MessageDecoder(), splitAt(encodeMessages(list), cuts))).toEqual(list);
@@ -77,7 +77,7 @@ describe("frames", () => {
     );
   });
 
-  test("a byte at a time is as good as all at once", () => {
+  test("frames that arrive one byte at a time are decoded", () => {
     const list: Command[] = [
       { kind: "put", key: "a", value: new Uint8Array([1, 2, 3]) },
       { kind: "commit", consumed: 7, tickAt: 2 ** 40 },
@@ -86,7 +86,7 @@ describe("frames", () => {
     expect(decodeAll(new CommandDecoder(), parts)).toEqual(list);
   });
 
-  test("a frame lies on the wire as the protocol says", () => {
+  test("a frame's bytes are those that the protocol defines", () => {
     const bytes = encodeCommand({ kind: "commit", consumed: 2 ** 32 + 5, tickAt: 1 });
     expect([...bytes]).toEqual([17, 0, 0, 0, 2, 5, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]);
     expect([...encodeCommand({ kind: "remove", key: "é" })]).toEqual([7, 0, 0, 0, 11, 2, 0, 0, 0, 0xc3, 0xa9]);
@@ -94,20 +94,20 @@ describe("frames", () => {
     expect([...encodeCommand(base)].slice(-8)).toEqual([254, 255, 255, 255, 0, 0, 0, 0]);
   });
 
-  test("bytes that were decoded do not change with the buffer that they came in", () => {
+  test("decoded bytes do not change with the input buffer", () => {
     const bytes = Buffer.from(encodeCommand({ kind: "put", key: "k", value: new Uint8Array([9]) }));
     const [command] = new CommandDecoder().push(bytes);
     bytes.fill(0);
     expect(command).toEqual({ kind: "put", key: "k", value: new Uint8Array([9]) });
   });
 
-  test("a number that its field cannot hold is refused", () => {
+  test("a number that does not fit its field is refused", () => {
     for (const consumed of [-1, 1.5, Number.NaN, 2 ** 53])
       expect(faultOf(() => encodeCommand({ kind: "commit", consumed, tickAt: 0 }))).toBe("badNumber");
     expect(faultOf(() => encodeCommand({ kind: "attach", protocol: 2 ** 32 }))).toBe("badNumber");
   });
 
-  test("a frame longer than the limit is refused on both sides, and nothing of it is held", () => {
+  test("a frame longer than the limit is refused on both sides and not buffered", () => {
     const value = new Uint8Array(LIMITS.frameBytes);
     expect(faultOf(() => encodeCommand({ kind: "put", key: "k", value }))).toBe("tooLong");
     const decoder = new CommandDecoder();
@@ -115,7 +115,7 @@ describe("frames", () => {
     expect(encodeCommand({ kind: "idle", seen: 0 }).length).toBe(13);
   });
 
-  test("frames that lie about themselves are refused", () => {
+  test("inconsistent frames are refused", () => {
     const fault = (bytes: readonly number[]): string => faultOf(() => new CommandDecoder().push(new Uint8Array(bytes)));
     expect(fault([0, 0, 0, 0])).toBe("tooShort");
     expect(fault([1, 0, 0, 0, 255])).toBe("unknownCode");
@@ -125,13 +125,13 @@ describe("frames", () => {
     expect(fault([9, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 32, 0])).toBe("badNumber");
   });
 
-  test("a count larger than its frame is refused before anything is made for it", () => {
+  test("a count larger than its frame is refused before memory is allocated", () => {
     const spawned = encodeCommand({ kind: "setBase", env: [], unset: [] });
     spawned.set([255, 255, 255, 255], spawned.length - 4);
     expect(faultOf(() => new CommandDecoder().push(spawned))).toBe("tooShort");
   });
 
-  test("any bytes at all either decode or are refused", () => {
+  test("any bytes are either decoded or refused", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), fc.constantFrom(...Object.values(COMMANDS)), (bytes, frame) => {
         const framed = new Uint8Array([bytes.length + 1, 0, 0, 0, frame.code, ...bytes]);

@@ -56,7 +56,7 @@ const entriesOf = (bytes: Uint8Array): Record<string, string> => {
 };
 
 describe("a journal", () => {
-  test("that is whole gives its entries, and what was perhaps not done", () => {
+  test("that is complete gives its entries and the commands that may not have been done", () => {
     expect(readJournal(whole)).toMatchObject({
       kind: "entries",
       bootId: "the-boot",
@@ -75,7 +75,7 @@ describe("a journal", () => {
     expect(confirmed).toMatchObject({ unconfirmed: [] });
   });
 
-  test("that is cut short in its last record gives everything before it", () => {
+  test("that is cut in its last record gives everything before it", () => {
     const last = parts.at(-1)?.length ?? 0;
     for (let lost = 1; lost < last; lost++) {
       const journal = readJournal(whole.subarray(0, whole.length - lost));
@@ -84,7 +84,7 @@ describe("a journal", () => {
     expect(entriesOf(whole.subarray(0, whole.length - 1))).toEqual({ old: "kept", one: "1", two: "2" });
   });
 
-  test("that is empty, of a later version, or something else says so", () => {
+  test("that is empty, of a later version or not a journal is reported as such", () => {
     expect(readJournal(new Uint8Array(0))).toEqual({ kind: "empty" });
     expect(readJournal(new Uint8Array(header(9)))).toEqual({ kind: "newer", version: 9 });
     expect(readJournal(encoder.encode("#!/bin/sh\n"))).toEqual({
@@ -94,7 +94,7 @@ describe("a journal", () => {
     expect(readJournal(whole.subarray(0, 15))).toEqual({ kind: "corrupt", reason: "its header is cut short" });
   });
 
-  test("that is damaged in the middle is refused, and says where", () => {
+  test("that is damaged in the middle is refused with the position", () => {
     const damaged = new Uint8Array(whole);
     const at = header().length + 10;
     damaged[at] = (damaged[at] ?? 0) ^ 1;
@@ -105,7 +105,7 @@ describe("a journal", () => {
     });
   });
 
-  test("never gives an entry that was not put in, whatever byte is changed or lost", () => {
+  test("never gives an entry that was not put, whichever byte is changed or lost", () => {
     fc.assert(
       fc.property(fc.nat(whole.length - 1), fc.nat(255), fc.nat(whole.length), (at, value, length) => {
         const damaged = new Uint8Array(whole);
@@ -120,7 +120,7 @@ describe("a journal", () => {
     );
   });
 
-  test("of any bytes at all is read or refused", () => {
+  test("of any bytes is read or refused", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => {
         expect(["entries", "empty", "newer", "corrupt"]).toContain(readJournal(bytes).kind);

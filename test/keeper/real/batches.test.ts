@@ -1,4 +1,4 @@
-// What passes between a real keeper and its supervisors: hellos, batches, events, sleep and death.
+// The exchange between a real keeper and its supervisors: hellos, batches, events, sleep and death.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
@@ -19,7 +19,7 @@ beforeEach(() => {
 afterEach(() => keeper.clean());
 
 describe("a hello", () => {
-  test("says who the keeper is, how it was called and that it is fresh", async () => {
+  test("has the keeper's pid, its arguments, and that it is fresh", async () => {
     await keeper.start({ args: ["-a", "b c"], attach: "no" });
     const [hello] = keeper.hello;
     expect(hello).toMatchObject({
@@ -35,7 +35,7 @@ describe("a hello", () => {
     });
   });
 
-  test("carries the journal, the workers and the handles that are there", async () => {
+  test("has the journal, the workers and the open handles", async () => {
     await keeper.start();
     keeper.commit([
       { kind: "put", key: "a", value: bytesOf("1") },
@@ -61,7 +61,7 @@ describe("a hello", () => {
 });
 
 describe("a batch", () => {
-  test("is not applied before its commit, and then whole", async () => {
+  test("is applied as a whole, and not before its commit", async () => {
     await keeper.start();
     keeper.end.send({ kind: "put", key: "k", value: bytesOf("v") }, { kind: "barrier", token: 1 });
     let messages = await keeper.replaceSupervisor();
@@ -78,11 +78,11 @@ describe("a batch", () => {
     expect(messages.some((message) => message.kind === "helloEntry")).toBe(true);
   });
 
-  test("that comes with many others does not keep a client's line waiting until the last of them is applied", async () => {
+  test("among many does not delay a client's line until the last is applied", async () => {
     await keeper.start();
     keeper.commit([openUnix(1, keeper.path("c"), SOCK_STREAM), { kind: "acceptOn", handle: 1 }]);
     await keeper.event("opened");
-    // Which of them comes first is left to the kernel's scheduler, so there are several attempts.
+    // The kernel's scheduler decides which comes first, so there are several attempts.
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const first = 1 + attempt * AT_ONCE;
       const speaker = plainSpawn(first, sh("echo x >&5; exec sleep 600"), {
@@ -94,7 +94,7 @@ describe("a batch", () => {
       );
       const last = { kind: "mark", token: 1 } as const;
       const consumed = keeper.consumed;
-      // It finds all of them at once.
+      // The keeper finds all of them at once.
       keeper.keeper.signal(SIGSTOP);
       keeper.end.send(
         ...[speaker, ...others, last].flatMap((command): Command[] => [
@@ -117,7 +117,7 @@ describe("a batch", () => {
     throw new Error("each time the line came behind the last batch");
   }, 60_000);
 
-  test("that has a failing command goes on, and the failure is an event", async () => {
+  test("with a failing command continues, and the failure is an event", async () => {
     await keeper.start();
     keeper.commit([
       { kind: "closeHandle", handle: 99 },
@@ -128,7 +128,7 @@ describe("a batch", () => {
     expect(await keeper.eventually("reached")).toMatchObject({ token: 1 });
   });
 
-  test("with an unknown frame ends that supervisor, and nothing else", async () => {
+  test("with an unknown frame ends that supervisor and nothing else", async () => {
     await keeper.start();
     keeper.commit([plainSpawn(1, ["/bin/sleep", "600"])]);
     await keeper.event("spawned");
@@ -140,7 +140,7 @@ describe("a batch", () => {
 });
 
 describe("events", () => {
-  test("are delivered again to the next supervisor until they are consumed", async () => {
+  test("are delivered again to each new supervisor until they are consumed", async () => {
     await keeper.start();
     keeper.commit([{ kind: "barrier", token: 11 }]);
     const first = await keeper.event("reached");
@@ -152,7 +152,7 @@ describe("events", () => {
     expect((await keeper.event("supervisorDied")).seq).toBeGreaterThan(first.seq);
   });
 
-  test("of one worker come in order: spawned, what it said, its end with its last lines", async () => {
+  test("of one worker arrive in order: spawned, its datagrams, exited with its last lines", async () => {
     await keeper.start();
     const script = `echo last words; exec python3 -c "import os,socket;s=socket.socket(fileno=3);s.send(b'READY=1');os._exit(7)"`;
     keeper.commit([plainSpawn(1, sh(script), { notifyFd: 3 })]);
@@ -163,7 +163,7 @@ describe("events", () => {
     expect(textOf(exited.tail)).toBe("last words\n");
   });
 
-  test("a tick comes when it is due, once, and only when nothing else is waiting", async () => {
+  test("include a tick once, when it is due and no other event is waiting", async () => {
     await keeper.start();
     const [hello] = keeper.hello;
     if (hello?.kind !== "hello") throw new Error("no hello");
@@ -176,7 +176,7 @@ describe("events", () => {
     expect(await keeper.event("reached")).toMatchObject({ token: 2 });
   });
 
-  test("signals to the keeper are told with their sender", async () => {
+  test("report signals to the keeper with their sender", async () => {
     await keeper.start();
     process.kill(keeper.pid, "SIGHUP");
     expect(await keeper.event("signalled")).toMatchObject({
@@ -188,7 +188,7 @@ describe("events", () => {
 });
 
 describe("sleep", () => {
-  test("is granted when nothing newer is queued, and the next event starts a supervisor", async () => {
+  test("is allowed when no newer event is queued, and the next event starts a supervisor", async () => {
     await keeper.start();
     keeper.commit([{ kind: "barrier", token: 1 }]);
     const { seq } = await keeper.event("reached");
@@ -203,7 +203,7 @@ describe("sleep", () => {
     expect(await keeper.event("signalled")).toMatchObject({ signal: 1 });
   });
 
-  test("is not granted while an event is outstanding", async () => {
+  test("is not allowed while an event is outstanding", async () => {
     await keeper.start();
     keeper.commit([{ kind: "barrier", token: 1 }]);
     keeper.end.send({ kind: "idle", seen: 0 });
@@ -214,7 +214,7 @@ describe("sleep", () => {
 });
 
 describe("the supervisor", () => {
-  test("that dies again and again on the same client's line loses that line, and the rest goes on", async () => {
+  test("that crashes repeatedly on one client's line has that line quarantined, and the rest is served", async () => {
     await keeper.start();
     keeper.commit([openUnix(1, keeper.path("c"), SOCK_STREAM), { kind: "acceptOn", handle: 1 }]);
     await keeper.event("opened");
@@ -238,7 +238,7 @@ describe("the supervisor", () => {
     throw new Error("the line was never set aside");
   });
 
-  test("a heartbeat goes out for as long as events are consumed, and ends with them", async () => {
+  test("has its heartbeat sent as long as it consumes events", async () => {
     await keeper.start();
     const code = `import socket
 s=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM);s.bind(${JSON.stringify(keeper.path("w"))})
@@ -252,7 +252,7 @@ for n in range(3): print(s.recv(99).decode(),flush=True)`;
     expect(await new Response(watchdog.stdout).text()).toBe("WATCHDOG=1\n".repeat(3));
   });
 
-  test("changes of the base environment reach later workers", async () => {
+  test("can change the base environment of later workers", async () => {
     await keeper.start({ env: { OLD: "1" } });
     keeper.commit([{ kind: "setBase", env: [["NEW", "2"]], unset: ["OLD"] }, plainSpawn(1, ["/bin/sleep", "600"])]);
     const { pid } = await keeper.event("spawned");

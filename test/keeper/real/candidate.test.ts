@@ -1,4 +1,4 @@
-// A supervisor that takes another's place: directly, and through a wrapper whose leavings become the base of later workers.
+// A supervisor that replaces another: directly, and through a wrapper whose changes become the base of later workers.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { getPriority } from "node:os";
@@ -13,7 +13,7 @@ beforeEach(() => {
 });
 afterEach(() => keeper.clean());
 
-/** The command, for a candidate of the keeper's own installation. */
+/** The command that starts a candidate from the keeper's own installation. */
 const replacement = (changes: Partial<CommandOf<"replaceSupervisor">> = {}): CommandOf<"replaceSupervisor"> => ({
   kind: "replaceSupervisor",
   runtime: keeper.keeper.program,
@@ -26,7 +26,7 @@ const replacement = (changes: Partial<CommandOf<"replaceSupervisor">> = {}): Com
   ...changes,
 });
 
-/** Through a script; `$0` is the keeper's program, `$1` and `$2` are what it has to be called with first. */
+/** Through a script; `$0` is the keeper's program, `$1` and `$2` are its first arguments. */
 const through = (script: string, changes: Partial<CommandOf<"replaceSupervisor">> = {}) => {
   const fd = changes.fd ?? 3;
   const program = join(keeper.keeper.home, "bin/crank");
@@ -34,7 +34,7 @@ const through = (script: string, changes: Partial<CommandOf<"replaceSupervisor">
   return replacement({ file: "/bin/sh", args, fd, ...changes });
 };
 
-/** Waits for the candidate, lets it say that it is there, and is it from then on. */
+/** Waits for the candidate, lets it report that it is ready, and acts as it from then on. */
 const arrive = async (): Promise<SupervisorEnd> => {
   const candidate = await keeper.keeper.supervisor();
   const old = keeper.end;
@@ -50,7 +50,7 @@ const settle = async (candidate: SupervisorEnd): Promise<void> => {
 };
 
 describe("a candidate", () => {
-  test("takes the supervisor's place when it is there, which serves until then", async () => {
+  test("replaces the supervisor when it is ready, and not before", async () => {
     await keeper.start();
     keeper.commit([replacement()]);
     const candidate = await keeper.keeper.supervisor();
@@ -63,18 +63,18 @@ describe("a candidate", () => {
     await keeper.nextLife(candidate);
     expect(keeper.hello).toContainEqual({ kind: "helloEntry", key: "said", value: bytesOf("meanwhile") });
     keeper.attach();
-    // What the other has not consumed comes again.
+    // Events that the other has not consumed are delivered again.
     await keeper.event("signalled");
     keeper.commit([]);
     expect(await keeper.event("supervisorReplaced")).toMatchObject({ forked: 0 });
-    // The next one is started from its program, as any other.
+    // The next one is started from its program.
     await keeper.replaceSupervisor();
     keeper.attach();
     await keeper.event("supervisorReplaced");
     await keeper.event("supervisorDied");
   });
 
-  test("that ends before its first batch is followed by one of the program of before", async () => {
+  test("that exits before its first batch is replaced by a supervisor of the previous program", async () => {
     await keeper.start();
     keeper.commit([replacement()]);
     const candidate = await arrive();
@@ -87,7 +87,7 @@ describe("a candidate", () => {
     await keeper.event("supervisorReplaced");
   });
 
-  test("that ends, hangs or says something else before it is there changes nothing", async () => {
+  test("that exits, hangs or sends something else before it is ready changes nothing", async () => {
     await keeper.start();
     keeper.commit([replacement()]);
     await (await keeper.keeper.supervisor()).leave();
@@ -108,7 +108,7 @@ describe("a candidate", () => {
     await keeper.event("supervisorReplaced");
   });
 
-  test("takes the place of one that sleeps", async () => {
+  test("replaces a sleeping supervisor", async () => {
     await keeper.start();
     keeper.commit([replacement()]);
     const candidate = await keeper.keeper.supervisor();
@@ -121,8 +121,8 @@ describe("a candidate", () => {
   });
 });
 
-describe("through a wrapper", () => {
-  test("a candidate leaves what the wrapper changed to the workers that follow", async () => {
+describe("a candidate in a wrapper", () => {
+  test("passes the wrapper's changes on to later workers", async () => {
     await keeper.start({ env: { KEPT: "1", DROPPED: "2" } });
     const where = keeper.path("elsewhere");
     const script = `mkdir ${where}; cd ${where}; export ADDED=3; umask 027; ulimit -n 321; ulimit -c 0; exec nice -n 3 "$0" "$@"`;
@@ -136,7 +136,7 @@ describe("through a wrapper", () => {
     expect(readFileSync(told, "utf8").split("\n")).toEqual([where, "0027", "321", String(getPriority() + 3), "13", ""]);
   });
 
-  test("a slow one is waited for, and what it inherits stays open", async () => {
+  test("may be slow, and its inherited descriptors stay open", async () => {
     await keeper.start();
     const go = keeper.path("go");
     keeper.commit([through(`while ! [ -e ${go} ]; do sleep 0.02; done; exec "$0" "$@"`, { patienceMs: 0 })]);
@@ -148,7 +148,7 @@ describe("through a wrapper", () => {
     await keeper.event("supervisorReplaced");
   });
 
-  test("that forks, the one that speaks is the supervisor, and its end is seen", async () => {
+  test("that forks becomes the supervisor with the process that reports, whose end is noticed", async () => {
     await keeper.start();
     keeper.commit([through('sh -c \'"$0" "$@"; exit 1\' "$0" "$@"; exit 1')]);
     await settle(await arrive());
@@ -162,14 +162,14 @@ describe("through a wrapper", () => {
     await until("its end", () => !existsSync(`/proc/${pid}`));
   });
 
-  test("that forks and leaves, the one that speaks is the supervisor", async () => {
+  test("that forks and exits becomes the supervisor with the process that reports", async () => {
     await keeper.start();
     keeper.commit([through('"$0" "$@" & exit 0')]);
     await settle(await arrive());
     expect(await keeper.event("supervisorReplaced")).toMatchObject({ forked: 1 });
   });
 
-  test("that does nothing, or is not there, nothing changes", async () => {
+  test("that does nothing or does not exist changes nothing", async () => {
     await keeper.start();
     keeper.commit([through("exit 0")]);
     expect(await keeper.event("supervisorKept")).toMatchObject({ phase: 0, ending: 0, status: 0 });
@@ -184,7 +184,7 @@ describe("through a wrapper", () => {
 });
 
 describe("a rehearsal", () => {
-  test("shows that a program can take over what there is, and leaves no trace", async () => {
+  test("shows that a program can take over the state, and leaves no trace", async () => {
     await keeper.start();
     keeper.commit([plainSpawn(1, sh("exec sleep 600"))]);
     await keeper.event("spawned");
@@ -193,7 +193,7 @@ describe("a rehearsal", () => {
     expect(readFileSync(`/proc/${keeper.pid}/task/${keeper.pid}/children`, "utf8").trim().split(" ")).toHaveLength(2);
   });
 
-  test("tells what a program does that cannot", async () => {
+  test("reports what a program that cannot take over does", async () => {
     await keeper.start();
     const program = keeper.path("program");
     writeFileSync(program, "#!/bin/sh\nexit 9\n");
@@ -207,7 +207,7 @@ describe("a rehearsal", () => {
   });
 });
 
-test("an execution is not done when the program that goes with it cannot be opened", async () => {
+test("a re-exec is refused when its supervisor program cannot be opened", async () => {
   await keeper.start();
   const path = join(keeper.keeper.home, "bin/crank");
   keeper.commit([

@@ -1,5 +1,5 @@
-// The real keeper's commands for adoption, for datagrams, and for its own surroundings: what each does, and at
-// which step it says that it could not.
+// The real keeper's commands for adoption, for datagrams, and for its own environment: what each does, and the step
+// that it reports when it fails.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import {
   copyFileSync,
@@ -18,7 +18,7 @@ import { bytesOf, DrivenKeeper, openTcp, openUnix, python, sh, until, untilThere
 import { plainSpawn } from "../harness/keeper-under-test.ts";
 import { endProcess } from "../harness/real-keeper.ts";
 
-/** One that every user may execute. */
+/** A program that every user may execute. */
 const PYTHON = "/usr/bin/python3";
 const EPERM = 1;
 const ENOENT = 2;
@@ -50,7 +50,7 @@ const stranger = (...command: readonly string[]): { readonly pid: number; readon
   return { pid: process.pid, startTime: startTimeOf(process.pid) };
 };
 
-/** The 22nd field of proc_pid_stat(5), counted from behind the command's name. */
+/** The 22nd field of proc_pid_stat(5), counted after the command's name. */
 const startTimeOf = (pid: number): number => {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
@@ -62,7 +62,7 @@ const failure = async (): Promise<{ command: number; id: number; step: string; e
 };
 
 describe("adopt", () => {
-  /** With nothing of its taken over: no output, no notify socket. */
+  /** Takes over neither its output nor a notify socket. */
   const adopt = (worker: number, pid: number, startTime: number) =>
     ({
       kind: "adopt",
@@ -80,7 +80,7 @@ describe("adopt", () => {
       json: "",
     }) as const;
 
-  test("watches a process as a worker: told, signalled, and its end known without its status", async () => {
+  test("makes a process a worker: it is reported, signalled, and its exit noticed without its status", async () => {
     const { pid, startTime } = stranger("sleep", "600");
     keeper.commit([adopt(5, pid, startTime)]);
     expect(await keeper.event("spawned")).toMatchObject({ worker: 5, pid, startTime });
@@ -93,7 +93,7 @@ describe("adopt", () => {
     expect(await keeper.event("exited")).toMatchObject({ worker: 5, pid, ending: 3 });
   });
 
-  test("refuses a process with another start time, one that is gone, and a number that is taken", async () => {
+  test("refuses another start time, a process that has exited, and a number in use", async () => {
     const { pid, startTime } = stranger("sleep", "600");
     const gone = stranger("true");
     await strangers[1]?.exited;
@@ -112,7 +112,7 @@ describe("adopt", () => {
 });
 
 describe("takeDescriptor", () => {
-  test("brings back a socket that only a worker holds", async () => {
+  test("recovers a socket that only a worker holds", async () => {
     keeper.commit([openTcp(1, "127.0.0.1"), plainSpawn(1, ["/bin/sleep", "600"], { descriptors: [1, 7] })]);
     const { address } = await keeper.event("opened");
     const { pid, startTime } = await keeper.event("spawned");
@@ -125,7 +125,7 @@ describe("takeDescriptor", () => {
     expect(describeAddress(taken.address)).toEqual(describeAddress(address));
   });
 
-  test("says whether the process is another, the descriptor not open, or the handle taken", async () => {
+  test("reports another process, a closed descriptor, and a handle in use", async () => {
     keeper.commit([openTcp(1, "127.0.0.1"), plainSpawn(1, ["/bin/sleep", "600"])]);
     await keeper.event("opened");
     const { pid, startTime } = await keeper.event("spawned");
@@ -139,7 +139,7 @@ describe("takeDescriptor", () => {
     expect(await failure()).toEqual({ command, id: 1, step: "handle", errno: EEXIST });
   });
 
-  test("comes before a barrier that was asked for after it", async () => {
+  test("completes before a later barrier", async () => {
     keeper.commit([openTcp(1, "127.0.0.1"), plainSpawn(1, ["/bin/sleep", "600"], { descriptors: [1, 7] })]);
     await keeper.event("opened");
     const { pid, startTime } = await keeper.event("spawned");
@@ -151,7 +151,7 @@ describe("takeDescriptor", () => {
     expect(await keeper.next()).toMatchObject({ kind: "reached", token: 5 });
   });
 
-  needing(ROOT_USER).test("is done with the rights of the user that had it", async () => {
+  needing(ROOT_USER).test("uses the rights of the user that had the descriptor", async () => {
     const user = { identity: [65534, 65534], descriptors: [1, 7] };
     keeper.commit([openTcp(1, "127.0.0.1"), plainSpawn(1, ["/bin/sleep", "600"], user)]);
     await keeper.event("opened");
@@ -160,7 +160,7 @@ describe("takeDescriptor", () => {
     keeper.commit([take]);
     expect(await keeper.event("opened")).toMatchObject({ handle: 2, listening: 1 });
     const command = COMMANDS.takeDescriptor.code;
-    // As a set-id program that it became would be: of another user, or of another group.
+    // As if it had executed a set-id program: of another user, or of another group.
     for (const other of [{ uid: 65533 }, { gid: 65533 }, { uid: 0, gid: 0 }]) {
       keeper.commit([{ ...take, handle: 3, ...other }]);
       expect(await failure()).toEqual({ command, id: 3, step: "process", errno: EPERM });
@@ -168,7 +168,7 @@ describe("takeDescriptor", () => {
   });
 
   needing(ROOT_USER, { name: PYTHON, isMet: existsSync(PYTHON) }).test(
-    "is refused where the process does not let its user look into it",
+    "is refused when the process does not permit its user to inspect it",
     async () => {
       const program = "import ctypes, time; ctypes.CDLL(None).prctl(4, 0); print('x', flush=True); time.sleep(600)";
       keeper.commit([plainSpawn(1, [PYTHON, "-c", program], { identity: [65534, 65534] })]);
@@ -182,7 +182,7 @@ describe("takeDescriptor", () => {
 });
 
 describe("datagrams", () => {
-  test("cannot be connected to an unbound address, nor sent on a handle that does not exist", async () => {
+  test("fail on an unbound address and on a handle that does not exist", async () => {
     keeper.commit([
       { kind: "openDatagram", handle: 1, domain: AF_UNIX, address: unixAddress(keeper.path("nobody")) },
       { kind: "sendDatagram", handle: 9, worker: 0, bytes: bytesOf("x"), handles: [] },
@@ -193,7 +193,7 @@ describe("datagrams", () => {
     expect(await failure()).toMatchObject({ command: COMMANDS.sendDatagram.code, id: 8, step: "send" });
   });
 
-  test("report when the peer has closed", async () => {
+  test("report that the peer has closed", async () => {
     const path = keeper.path("log");
     const { pid } = stranger(
       ...python(
@@ -212,7 +212,7 @@ describe("datagrams", () => {
 });
 
 describe("heartbeat", () => {
-  test("needs a handle that is open, and there are four", async () => {
+  test("needs an open handle, and at most four can exist", async () => {
     const receivers = [1, 2, 3, 4, 5].map((handle) => openUnix(handle, keeper.path(`s${handle}`), SOCK_STREAM));
     const beat = (handle: number, periodMs: number) =>
       ({ kind: "heartbeat", handle, periodMs, bytes: bytesOf("x") }) as const;
@@ -221,14 +221,14 @@ describe("heartbeat", () => {
     const command = COMMANDS.heartbeat.code;
     expect(await failure()).toEqual({ command, id: 77, step: "heartbeat", errno: EBADF });
     expect(await failure()).toEqual({ command, id: 5, step: "heartbeat", errno: ENOSPC });
-    // One that is ended gives its place to another.
+    // One that has ended makes room for another.
     keeper.commit([beat(1, 0), beat(5, 1000), { kind: "barrier", token: 1 }]);
     await keeper.event("reached");
   });
 });
 
 describe("routeOutput", () => {
-  test("has the lines of workers and the supervisor's pass in the format and to the sink that it names", async () => {
+  test("sends the lines of workers and of the supervisor to the given sink in the given format", async () => {
     const json = '"service":"web","id":1';
     keeper.commit([
       { kind: "routeOutput", format: 1, sink: 2, address: new Uint8Array(), header: "" },
@@ -244,7 +244,7 @@ describe("routeOutput", () => {
     expect(JSON.parse(line)).toMatchObject({ service: "web", id: 1 });
   });
 
-  test("that makes no sense is a failure, and lines go where they went", async () => {
+  test("with invalid arguments fails, and the sinks do not change", async () => {
     keeper.commit([
       { kind: "routeOutput", format: 9, sink: 9, address: new Uint8Array(), header: "" },
       plainSpawn(1, sh("echo still here")),
@@ -256,7 +256,7 @@ describe("routeOutput", () => {
 });
 
 describe("setBase", () => {
-  test("adds to the earlier values, for all later processes, supervisors too", async () => {
+  test("adds to the earlier values, for all later processes, including supervisors", async () => {
     keeper.commit([{ kind: "setBase", env: [["ONE", "1"]], unset: [] }]);
     keeper.commit([{ kind: "setBase", env: [["TWO", "2"]], unset: ["ONE"] }, plainSpawn(1, ["/bin/sleep", "600"])]);
     const { pid } = await keeper.event("spawned");
@@ -273,7 +273,7 @@ describe("setBase", () => {
 });
 
 describe("setProgram", () => {
-  /** Where the program is that the next supervisor is. */
+  /** The path of the next supervisor's program. */
   const programOfNext = async (): Promise<string> => {
     keeper.commit([{ kind: "barrier", token: 7 }]);
     await keeper.eventually("reached");
@@ -283,7 +283,7 @@ describe("setProgram", () => {
     return readlinkSync(`/proc/${children.at(-1)}/exe`);
   };
 
-  test("names what the next supervisor is, even if its file is gone by then", async () => {
+  test("sets the program of the next supervisor, even if its file is removed later", async () => {
     const runtime = keeper.path("runtime");
     const first = await programOfNext();
     keeper.attach();
@@ -298,7 +298,7 @@ describe("setProgram", () => {
     expect(await programOfNext()).toBe(`${path} (deleted)`);
   });
 
-  test("that cannot be used is a failure, and the next supervisor is as the one before", async () => {
+  test("with an unusable file fails, and the next supervisor runs the previous program", async () => {
     const first = await programOfNext();
     keeper.attach();
     const plain = keeper.path("plain");

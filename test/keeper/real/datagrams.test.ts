@@ -1,4 +1,4 @@
-// Datagrams of workers and to them, as a real keeper passes them on.
+// Datagrams from workers and to them, as a real keeper passes them on.
 
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, statSync } from "node:fs";
@@ -15,7 +15,7 @@ afterEach(() => keeper.clean());
 describe("datagrams", () => {
   const sender = (code: string): string[] => ["/usr/bin/env", "python3", "-c", `import os,socket,time,array\n${code}`];
 
-  test("come from the pair and from the path, with who sent them and what came along", async () => {
+  test("arrive from the pair and from the path, with their sender and their descriptors", async () => {
     await keeper.start();
     const code = `
 a=socket.socket(fileno=3)
@@ -40,7 +40,7 @@ time.sleep(600)`;
     expect(statSync(keeper.path("n")).mode & 0o777).toBe(0o600);
   });
 
-  test("keep their order, with descriptors or without, and all come before the worker's end", async () => {
+  test("keep their order, with or without descriptors, and all arrive before the worker's exit", async () => {
     await keeper.start();
     const code = `
 a=socket.socket(fileno=3)
@@ -68,7 +68,7 @@ os._exit(0)`;
     expect(await keeper.event("exited")).toMatchObject({ ending: 0, status: 0 });
   });
 
-  test("go to a worker with descriptors, and from a handle to an address", async () => {
+  test("are sent to a worker with descriptors, and from a handle to an address", async () => {
     await keeper.start();
     const receiver = Bun.spawn(
       [
@@ -98,7 +98,7 @@ time.sleep(600)`;
     expect(await new Response(receiver.stdout).text()).toBe("bound\nhello\n");
   });
 
-  test("that flood wait in the kernel, and none is lost", async () => {
+  test("in a flood wait in the kernel, and none is lost", async () => {
     await keeper.start();
     const code = `
 a=socket.socket(fileno=3)

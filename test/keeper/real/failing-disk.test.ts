@@ -1,4 +1,4 @@
-// A real keeper's journal on a disk that fails: what it is to write ends with EIO, for a while.
+// A real keeper's journal on a disk whose writes fail with EIO for a while.
 import { afterEach, beforeEach, expect } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -16,7 +16,7 @@ beforeEach(() => {
 });
 afterEach(() => keeper.clean());
 
-/** Starts the keeper with its journal on a disk of its own. Returns the way to the journal. */
+/** Starts the keeper with its journal on a disk of its own. Returns the journal's path. */
 const start = async (): Promise<string> => {
   mkdirSync(keeper.path("disk"));
   const words = ["python3", FAILING_DISK, keeper.path("disk"), keeper.path("failing")];
@@ -35,7 +35,7 @@ const mend = (): void => rmSync(keeper.path("failing"));
 
 let token = 100;
 
-/** Commits this as the value of `k`. Returns the events that came before it was done. */
+/** Commits this as the value of `k`. Returns the events that arrived before it was done. */
 const put = async (value: string): Promise<string[]> => {
   token += 1;
   keeper.commit([
@@ -64,7 +64,7 @@ const heldValue = async (): Promise<string[]> =>
     message.kind === "helloEntry" ? [textOf(message.value)] : [],
   );
 
-rooted.test("a disk that writes nothing any more is left at once, said so, and nothing is lost", async () => {
+rooted.test("the journal leaves a disk that fails at once, reports it, and loses nothing", async () => {
   const journal = await start();
   expect(await put("second")).toEqual([]);
   expect(valueIn(journal)).toBe("second");
@@ -74,7 +74,7 @@ rooted.test("a disk that writes nothing any more is left at once, said so, and n
   expect(await heldValue()).toEqual(["fourth"]);
 });
 
-rooted.test("what is on it counts no more as soon as it takes that, and is whole again then", async () => {
+rooted.test("the old journal is marked stale as soon as the disk permits it, and then written completely", async () => {
   const journal = await start();
   fail("writes");
   expect(await put("second")).toEqual([`journalFailed ${EIO}`]);
@@ -86,7 +86,7 @@ rooted.test("what is on it counts no more as soon as it takes that, and is whole
   expect(valueIn(journal)).toBe("third");
 });
 
-/** What the first of the supervisors that follow was told which can do something: those before were started while the disk failed. */
+/** The hello of the first later supervisor that works: earlier ones were started while the disk failed. */
 const firstThatPuts = async (value: string): Promise<string[]> => {
   for (let life = 0; life < 20; life++) {
     try {
@@ -101,7 +101,7 @@ const firstThatPuts = async (value: string): Promise<string[]> => {
   throw new Error("no supervisor of twenty lived");
 };
 
-rooted.test("one that reads nothing back either ends no keeper: when it reads again, all is as it was", async () => {
+rooted.test("a disk that cannot be read either does not end the keeper, which recovers with the disk", async () => {
   const journal = await start();
   fail("all");
   keeper.commit([{ kind: "put", key: "k", value: bytesOf("second") }]);

@@ -1,4 +1,4 @@
-// A real keeper's journal on a disk that fills up, and has room again.
+// A real keeper's journal on a disk that fills up and later has room again.
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ const EROFS = 30;
 const BALLAST = "ballast";
 const rooted = needing(ROOT_USER);
 
-/** Starts the keeper with a disk of its own, which is gone with it. Returns the way to the disk. */
+/** Starts the keeper with a disk of its own, which is removed with it. Returns the disk's path. */
 const startWithSmallDisk = async (): Promise<string> => {
   const disk = keeper.path("disk");
   mkdirSync(disk);
@@ -25,7 +25,7 @@ const startWithSmallDisk = async (): Promise<string> => {
   return `/proc/${keeper.pid}/root${disk}`;
 };
 
-/** The same, with its journal there. */
+/** The same, with its journal on the disk. */
 const startOnSmallDisk = async (): Promise<string> => {
   const disk = await startWithSmallDisk();
   keeper.commit([
@@ -42,7 +42,7 @@ const fill = (disk: string): void => {
     try {
       for (;;) writeFileSync(join(disk, BALLAST), new Uint8Array(bytes), { flag: "a" });
     } catch {
-      // No more of this size.
+      // No room for this size.
     }
   }
   expect(statfsSync(disk).bavail).toBe(0);
@@ -59,7 +59,7 @@ const lastValue = (bytes: Uint8Array): string | undefined => {
 
 let token = 100;
 
-/** Commits this as the value of `k`, and waits until that has been done. Returns the events that came before. */
+/** Commits this as the value of `k`, and waits until it is done. Returns the events that arrived before. */
 const put = async (value: string): Promise<string[]> => {
   token += 1;
   keeper.commit([
@@ -74,21 +74,21 @@ const put = async (value: string): Promise<string[]> => {
   }
 };
 
-/** More than what is kept free for the journal. */
+/** More than the space that is reserved for the journal. */
 const exhaust = async (): Promise<void> => {
   const kinds: string[] = [];
   for (let round = 0; round < 40; round++) kinds.push(...(await put(`${round}`.padEnd(10_000))));
   expect(kinds.filter((kind) => kind === "journalFailed")).toHaveLength(1);
 };
 
-rooted.test("a disk that is full takes the journal's next changes all the same", async () => {
+rooted.test("a full disk still takes the journal's next changes", async () => {
   const disk = await startOnSmallDisk();
   fill(disk);
   for (let round = 0; round < 20; round++) expect(await put(`round${round}`)).toEqual([]);
   expect(lastValue(readFileSync(join(disk, "journal")))).toBe("round19");
 });
 
-rooted.test("what is on the disk counts no more from the moment on in which the journal leaves it", async () => {
+rooted.test("a journal that leaves the disk invalidates its file there at once", async () => {
   const disk = await startOnSmallDisk();
   fill(disk);
   await exhaust();
@@ -100,12 +100,12 @@ rooted.test("what is on the disk counts no more from the moment on in which the 
   expect(["missing", "stale"]).toContain(journalOn(disk));
 });
 
-rooted.test("it is on the disk again soon after there is room, and says so once", async () => {
+rooted.test("the journal returns to the disk soon after there is room, and reports it once", async () => {
   const disk = await startOnSmallDisk();
   fill(disk);
   await exhaust();
   writeFileSync(join(disk, BALLAST), "");
-  // Nothing else happens meanwhile.
+  // No other event arrives meanwhile.
   const { afterMs } = await keeper.event("journalRestored");
   expect(afterMs).toBeGreaterThan(0);
   expect(afterMs).toBeLessThan(60_000);
@@ -137,12 +137,12 @@ rooted.test("a compaction without disk space leaves the journal unchanged and in
 });
 
 rooted.test(
-  "what an earlier keeper left counts until the journal differs from it, where there is no room",
+  "on a full disk an earlier keeper's journal stays valid until the new journal differs from it",
   async () => {
     const disk = await startWithSmallDisk();
     writeFileSync(join(disk, "journal"), "left", { mode: 0o600 });
     fill(disk);
-    // It does not fit into the room of the one that was left.
+    // It does not fit into the space of the earlier one.
     keeper.commit([
       { kind: "put", key: "k", value: bytesOf("same".padEnd(50_000)) },
       { kind: "takeJournal", path: keeper.path("disk/journal") },
@@ -157,7 +157,7 @@ rooted.test(
   },
 );
 
-rooted.test("the room of what an earlier keeper left is the journal's", async () => {
+rooted.test("the journal can use the space of an earlier keeper's journal", async () => {
   const disk = await startWithSmallDisk();
   writeFileSync(join(disk, "journal"), "left".repeat(10_000), { mode: 0o600 });
   fill(disk);
@@ -183,6 +183,6 @@ rooted.test("a journal that cannot move to a read-only disk stays in memory", as
   expect(entries).toEqual(["unwritten"]);
 });
 
-test("a journal that was marked is not believed", () => {
+test("a journal that is marked stale is not read", () => {
   expect(readJournal(bytesOf("crankold and whatever follows"))).toEqual({ kind: "stale" });
 });

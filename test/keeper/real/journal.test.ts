@@ -12,7 +12,7 @@ beforeEach(() => {
 afterEach(() => keeper.clean());
 
 describe("the journal", () => {
-  test("moves into a file that only its owner can read, and goes with the keeper", async () => {
+  test("moves into a file that only its owner can read, and is removed with the keeper", async () => {
     await keeper.start();
     keeper.commit([
       { kind: "put", key: "k", value: bytesOf("v") },
@@ -26,7 +26,7 @@ describe("the journal", () => {
     expect(existsSync(keeper.path("journal"))).toBe(false);
   });
 
-  test("stays when it is to be kept, and does not grow with what is overwritten", async () => {
+  test("stays when it is to be kept, and overwritten entries do not make it grow", async () => {
     await keeper.start();
     keeper.commit([{ kind: "openJournal", path: keeper.path("journal") }]);
     for (let round = 0; round < 200; round++)
@@ -39,7 +39,7 @@ describe("the journal", () => {
     expect(existsSync(keeper.path("journal"))).toBe(true);
   });
 
-  test("takes the place of the one that is there when it is whole", async () => {
+  test("replaces an earlier one when it is complete", async () => {
     writeFileSync(keeper.path("journal"), "what was left");
     await keeper.start();
     keeper.commit([
@@ -51,13 +51,13 @@ describe("the journal", () => {
     expect(readJournal(readFileSync(keeper.path("journal")))).toMatchObject({ kind: "entries", torn: 0 });
   });
 
-  test("leaves the one that is there where it cannot be written", async () => {
+  test("leaves an earlier one when it cannot be written", async () => {
     await keeper.start();
     keeper.commit([{ kind: "openJournal", path: keeper.path("missing/journal") }]);
     expect(await keeper.event("failed")).toMatchObject({ command: COMMANDS.openJournal.code, step: "open" });
   });
 
-  test("leaves the one that is there in a directory where others can exchange it", async () => {
+  test("leaves an earlier one in a directory where other users can replace it", async () => {
     writeFileSync(keeper.path("journal"), "what was left");
     await keeper.start();
     chmodSync(keeper.directory, 0o777);

@@ -1,4 +1,4 @@
-// A real keeper's locks: what keeps a second one away, and how they are given up.
+// A real keeper's locks: what stops a second keeper, and how locks are released.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, linkSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
 import { COMMANDS } from "../../../src/keeper/protocol.ts";
@@ -20,7 +20,7 @@ afterEach(async () => {
 
 const lock = (id: number, name: string) => ({ kind: "lock", id, path: keeper.path(name) }) as const;
 
-/** Takes these free locks. */
+/** Acquires these free locks. */
 const take = async (who: DrivenKeeper, ...names: readonly string[]): Promise<void> => {
   who.commit([...names.map((name, index) => lock(index + 1, name)), { kind: "mark", token: 1 }]);
   await who.event("reached");
@@ -33,7 +33,7 @@ const isHeld = (name: string): boolean => {
 };
 
 describe("a lock", () => {
-  test("holds its file, with the keeper's pid in it, and goes with the keeper", async () => {
+  test("is a file with the keeper's pid, and is removed with the keeper", async () => {
     await keeper.start();
     await take(keeper, "one", "two");
     for (const name of ["one", "two"]) {
@@ -45,7 +45,7 @@ describe("a lock", () => {
     expect(["one", "two"].map((name) => existsSync(keeper.path(name)))).toEqual([false, false]);
   });
 
-  test("that another process has is a failure with its id, and stays with that process", async () => {
+  test("held by another process fails with its pid, and stays with that process", async () => {
     await keeper.start();
     await take(keeper, "one");
     await other.start();
@@ -59,7 +59,7 @@ describe("a lock", () => {
     expect(existsSync(keeper.path("two"))).toBe(false);
   });
 
-  test("is taken again by who has it, and by the next when its file was left by one who was killed", async () => {
+  test("can be acquired again by its holder, and by the next keeper when the holder was killed", async () => {
     await keeper.start();
     await take(keeper, "one");
     await take(keeper, "one");
@@ -70,7 +70,7 @@ describe("a lock", () => {
     expect(readFileSync(keeper.path("one"), "utf8").trim()).toBe(String(other.pid));
   });
 
-  test("is taken on no file that means something else: a link, a fifo, another name of a file, one that others can write to", async () => {
+  test("is not acquired on a link, a fifo, a file with several names, or a file that others can write to", async () => {
     await keeper.start();
     writeFileSync(keeper.path("precious"), "precious");
     symlinkSync(keeper.path("precious"), keeper.path("link"));
@@ -89,7 +89,7 @@ describe("a lock", () => {
     expect(readFileSync(keeper.path("precious"), "utf8")).toBe("precious");
   });
 
-  test("whose file was removed is not given up for another file of that name", async () => {
+  test("whose file was removed is not released for another file of that name", async () => {
     await keeper.start();
     await take(keeper, "one");
     writeFileSync(keeper.path("new"), "another file");
@@ -99,7 +99,7 @@ describe("a lock", () => {
     expect(readFileSync(keeper.path("one"), "utf8")).toBe("another file");
   });
 
-  test("is held through an execution in place, and given up at the end", async () => {
+  test("is held through a re-exec, and released at the end", async () => {
     await keeper.start();
     await take(keeper, "one", "two");
     keeper.commit([{ kind: "execute", path: readlinkSync(`/proc/${keeper.pid}/exe`) }]);

@@ -1,4 +1,4 @@
-// A real keeper's unix sockets by their names: put back when something takes them away, left to others who use them, and
+// The names of a real keeper's unix sockets: restored when they are removed, left to other processes that use them, and
 // never followed to another file.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, lstatSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
@@ -26,7 +26,7 @@ afterEach(async () => {
   await keeper.clean();
 });
 
-/** Opens the control socket as handle 1 at this name, and has it watched. */
+/** Opens the control socket as handle 1 at this name, and watches the name. */
 const openWatched = async (name: string, spare: string): Promise<void> => {
   keeper.commit([
     openUnix(1, keeper.path(name), SOCK_STREAM),
@@ -38,7 +38,7 @@ const openWatched = async (name: string, spare: string): Promise<void> => {
   await keeper.event("reached");
 };
 
-/** Whether the keeper hears what is said at a path. */
+/** Whether the keeper receives lines at a path. */
 const isHeard = async (path: string, text: string): Promise<boolean> => {
   const client = connect(path);
   client.write(`${text}\n`);
@@ -53,7 +53,7 @@ const state = async (): Promise<number> => (await keeper.event("nameChanged")).s
 const listenAt = async (path: string): Promise<number> => {
   const process = Bun.spawn(
     python(
-      // It has its name only when it listens.
+      // It gets its name only when it listens.
       `import os,socket,time;n=${JSON.stringify(path)};s=socket.socket(socket.AF_UNIX);s.bind(n+".new");s.listen();os.rename(n+".new",n);time.sleep(600)`,
     ),
     { stdin: "ignore", stdout: "ignore", stderr: "ignore" },
@@ -64,7 +64,7 @@ const listenAt = async (path: string): Promise<number> => {
 };
 
 describe("a watched name", () => {
-  test("is put back when it is removed, with the same file, and leads to the same socket", async () => {
+  test("is restored with the same file and socket when it is removed", async () => {
     await openWatched("socket", keeper.path("spare"));
     const { ino } = statSync(keeper.path("socket"));
     rmSync(keeper.path("socket"));
@@ -73,7 +73,7 @@ describe("a watched name", () => {
     expect(await isHeard(keeper.path("socket"), "hello")).toBe(true);
   });
 
-  test("is put back by way of a name beside it where no other is given", async () => {
+  test("is restored from a name beside it when no second name is given", async () => {
     await openWatched("socket", "");
     expect(lstatSync(keeper.path(".socket.crank")).ino).toBe(statSync(keeper.path("socket")).ino);
     rmSync(keeper.path("socket"));
@@ -81,24 +81,24 @@ describe("a watched name", () => {
     expect(await isHeard(keeper.path("socket"), "hello")).toBe(true);
   });
 
-  test("is put back when it is renamed", async () => {
+  test("is restored when it is renamed", async () => {
     await openWatched("socket", keeper.path("spare"));
     renameSync(keeper.path("socket"), keeper.path("elsewhere"));
     expect(await state()).toBe(NAME_STATES.restored);
     expect(await isHeard(keeper.path("socket"), "hello")).toBe(true);
   });
 
-  test("is looked at when the supervisor says so", async () => {
+  test("is checked on the supervisor's command", async () => {
     await openWatched("socket", keeper.path("spare"));
     keeper.commit([
       { kind: "watchName", handle: 1, spare: keeper.path("spare") },
       { kind: "mark", token: 2 },
     ]);
-    // Nothing was wrong, so there is nothing to tell.
+    // The name was intact, so no event follows.
     expect(await keeper.event("reached")).toMatchObject({ token: 2 });
   });
 
-  test("at which another process listens is left to it, and taken back when it is gone", async () => {
+  test("at which another process listens is left to it, and restored when that exits", async () => {
     await openWatched("socket", keeper.path("spare"));
     const pid = await listenAt(keeper.path("another"));
     renameSync(keeper.path("another"), keeper.path("socket"));
@@ -111,7 +111,7 @@ describe("a watched name", () => {
     expect(await isHeard(keeper.path("socket"), "hello")).toBe(true);
   });
 
-  test("that something else has is left as it is", async () => {
+  test("that another file has is left as it is", async () => {
     await openWatched("socket", keeper.path("spare"));
     writeFileSync(keeper.path("file"), "precious");
     symlinkSync(keeper.path("file"), keeper.path("link"));
@@ -124,11 +124,11 @@ describe("a watched name", () => {
     expect(found).toBe(NAME_STATES.restored);
   });
 
-  test("whose file is gone with both names is bound again, and what is said there is heard", async () => {
+  test("is bound again when both names are removed, and lines are received there", async () => {
     await openWatched("socket", keeper.path("spare"));
     const { ino, mode } = statSync(keeper.path("socket"));
     rmSync(keeper.path("spare"));
-    // Each removal is put right from the other name, so the last of both must go while the keeper stands still.
+    // A removed name is restored from the other one, so both must be removed while the keeper is stopped.
     await until("the second name", () => existsSync(keeper.path("spare")));
     process.kill(keeper.pid, "SIGSTOP");
     rmSync(keeper.path("spare"));
@@ -147,7 +147,7 @@ describe("a watched name", () => {
     expect((await keeper.eventually("nameChanged")).state).toBe(NAME_STATES.restored);
   });
 
-  test("is put back by the keeper that has executed itself, too", async () => {
+  test("is restored after a re-exec too", async () => {
     await openWatched("socket", keeper.path("spare"));
     keeper.commit([{ kind: "execute", path: process.env.CRANK_KEEPER ?? `${import.meta.dir}/../../../bin/crank` }]);
     await keeper.nextLife();
@@ -157,7 +157,7 @@ describe("a watched name", () => {
     expect(await isHeard(keeper.path("socket"), "hello")).toBe(true);
   });
 
-  test("that is removed all the time costs little: pauses grow", async () => {
+  test("that is removed all the time costs little, because the pauses grow", async () => {
     await openWatched("socket", keeper.path("spare"));
     for (let times = 0; times < 64; times++) {
       rmSync(keeper.path("socket"));
@@ -171,7 +171,7 @@ describe("a watched name", () => {
     expect(next.deliveredAt - deliveredAt).toBeGreaterThanOrEqual(900);
   });
 
-  test("goes at the end with the second one, if it leads to the socket; another's stays", async () => {
+  test("is removed at the end with the second one if it leads to the socket; another file stays", async () => {
     await openWatched("socket", keeper.path("spare"));
     keeper.commit([openUnix(2, keeper.path("other"), SOCK_STREAM)]);
     await keeper.event("opened");
@@ -187,7 +187,7 @@ describe("a watched name", () => {
   });
 });
 
-describe("giving a socket's file away", () => {
+describe("changing the owner of a socket's file", () => {
   needing(ROOT_USER).test("changes the file's owner without an event", async () => {
     await openWatched("socket", keeper.path("spare"));
     keeper.commit([
@@ -198,7 +198,7 @@ describe("giving a socket's file away", () => {
     expect(statSync(keeper.path("socket")).uid).toBe(65534);
   });
 
-  needing(ROOT_USER).test("follows no link that was put in its place", async () => {
+  needing(ROOT_USER).test("does not follow a link that replaced it", async () => {
     keeper.commit([openUnix(1, keeper.path("socket"), SOCK_STREAM)]);
     await keeper.event("opened");
     writeFileSync(keeper.path("secret"), "root's");

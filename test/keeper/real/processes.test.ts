@@ -1,4 +1,4 @@
-// What a real keeper starts, what that says to it, and how the keeper executes itself in place.
+// The processes that a real keeper starts, their messages to it, and its re-exec.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { once } from "node:events";
 import { chmodSync, existsSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
@@ -15,17 +15,17 @@ beforeEach(() => {
 });
 afterEach(() => keeper.clean());
 
-/** The fields of proc_pid_stat(5) behind the name, of which the first is the state. */
+/** The fields of proc_pid_stat(5) after the name; the first is the state. */
 const statOf = (pid: number | "self"): string[] =>
   readFileSync(`/proc/${pid}/stat`, "utf8")
     .replace(/^.*\) /s, "")
     .split(" ");
 
-/** The nice value that a keeper is started with here. */
+/** The nice value that these tests start a keeper with. */
 const ownNice = (): number => Number(statOf("self")[16]);
 
 describe("a spawn", () => {
-  needing(ROOT_USER).test("gives the process exactly what was asked for", async () => {
+  needing(ROOT_USER).test("gives the process exactly what was requested", async () => {
     chmodSync(keeper.directory, 0o711);
     await keeper.start({ env: { BASE: "1", GONE: "1" } });
     keeper.commit([
@@ -65,7 +65,7 @@ describe("a spawn", () => {
     expect(proc("oom_score_adj").trim()).toBe("321");
     const stat = statOf(pid);
     expect([stat[2], stat[16], stat[19]]).toEqual([String(pid), String(ownNice() + 5), String(startTime)]);
-    // While it starts, the program opens its libraries.
+    // While it starts, the program has its libraries open.
     await until("its descriptors", () => readdirSync(`/proc/${pid}/fd`).sort().join(" ") === "0 1 2 3 9");
     expect(readlinkSync(`/proc/${pid}/fd/0`)).toBe("/dev/null");
     expect(readlinkSync(`/proc/${pid}/fd/3`)).toBe(readlinkSync(`/proc/${pid}/fd/9`));
@@ -82,12 +82,12 @@ describe("a spawn", () => {
     expect(await keeper.eventually("spawnFailed")).toMatchObject({ worker: 1, step, errno });
   });
 
-  needing(ROOT_USER).test("connects the process to a socket, as itself", async () => {
+  needing(ROOT_USER).test("connects the process to a socket with its own credentials", async () => {
     await keeper.start();
     const path = keeper.path("control");
     keeper.commit([openUnix(1, path, SOCK_STREAM, 0o666), { kind: "acceptOn", handle: 1 }]);
     await keeper.event("opened");
-    // 3 is the number that the socket has before it is put where it belongs.
+    // 3 is the socket's number before it is moved to its target.
     const spawns = [3, 9].map((connectFd) =>
       plainSpawn(connectFd, sh(`echo said >&${connectFd}; exec sleep 600`), {
         connectFd,
@@ -101,7 +101,7 @@ describe("a spawn", () => {
     for (const line of [first, second]) {
       expect(line).toMatchObject({ listener: 1, uid: 65534, gid: 65533 });
       expect(textOf(line.bytes)).toBe("said");
-      // While it is being executed, a program has no arguments.
+      // During its execve, a program has no arguments.
       const command = (): string => readFileSync(`/proc/${line.pid}/cmdline`, "utf8");
       await until("its program", () => command().includes("sleep"));
     }
@@ -109,7 +109,7 @@ describe("a spawn", () => {
   });
 
   needing(ROOT_USER).test(
-    "that waits in a step holds nothing of the keeper's, and no one else can look into it",
+    "that waits in a step holds nothing of the keeper's and cannot be inspected by others",
     async () => {
       await keeper.start();
       const path = keeper.path("full");
@@ -130,7 +130,7 @@ describe("a spawn", () => {
         readFileSync(`/proc/${keeper.pid}/task/${keeper.pid}/children`, "utf8").trim().split(" ");
       const is = (pid: string): boolean => /^Uid:\t65534/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
       const pid = await until("the process that waits", () => children().find(is));
-      // The keeper's epoll, timer, signals and events; and the socket that the process itself connects.
+      // The keeper's epoll, timer, signal and event descriptors, and the socket that the process connects.
       const held = (of: string | number): string[] =>
         readdirSync(`/proc/${of}/fd`).map((fd) => readlinkSync(`/proc/${of}/fd/${fd}`));
       expect(held(keeper.pid).filter((name) => name.startsWith("anon_inode:")).length).toBeGreaterThan(3);
@@ -143,7 +143,7 @@ describe("a spawn", () => {
     },
   );
 
-  test("sets the nice level itself, whatever the keeper's is", async () => {
+  test("sets an absolute nice level, whatever the keeper's is", async () => {
     await keeper.start({ wrapper: ["nice", "-n", "3"] });
     keeper.commit([
       plainSpawn(1, ["/bin/sleep", "600"], { nice: 17, flags: SPAWN_FLAGS.niceLevel }),
@@ -157,7 +157,7 @@ describe("a spawn", () => {
     expect([levels.get(1), levels.get(2)]).toEqual(["17", String(Math.min(19, ownNice() + 5))]);
   });
 
-  test("ends what is left of a helper with it, and leaves what is left of a worker to the supervisor", async () => {
+  test("ends a helper's remaining processes with it, and leaves those of a worker to the supervisor", async () => {
     await keeper.start();
     const script = (name: string): string => `setsid sleep 600 & echo $! > ${keeper.path(name)}; exit 3`;
     keeper.commit([plainSpawn(1, sh(script("ended")), { flags: SPAWN_FLAGS.group | SPAWN_FLAGS.helper })]);
@@ -171,7 +171,7 @@ describe("a spawn", () => {
     expect(await keeper.event("exited")).toMatchObject({ worker: 2, ending: 0, status: 3 });
   });
 
-  test("can be signalled, alone or with its group, and a signal to one that is gone is no failure", async () => {
+  test("can be signalled, alone or with its group, and a signal after its exit is no failure", async () => {
     await keeper.start();
     keeper.commit([plainSpawn(1, ["/bin/sleep", "600"])]);
     await keeper.event("spawned");
@@ -186,7 +186,7 @@ describe("a spawn", () => {
 });
 
 describe("the title", () => {
-  test("takes the place of the arguments, is cut to fit, and outlasts an execution", async () => {
+  test("replaces the arguments, is cut to fit, and survives a re-exec", async () => {
     await keeper.start({ args: ["-a", "b"], env: { BASE: "1" } });
     const shown = (): string => readFileSync(`/proc/${keeper.pid}/cmdline`, "utf8");
     keeper.commit([
@@ -209,8 +209,8 @@ describe("the title", () => {
   });
 });
 
-describe("an execution in place", () => {
-  test("keeps the pid, the workers, the sockets, half a line of a client and half a line of output", async () => {
+describe("a re-exec", () => {
+  test("keeps the pid, the workers, the sockets, and incomplete lines of clients and of output", async () => {
     await keeper.start();
     keeper.commit([
       openUnix(1, keeper.path("c"), SOCK_STREAM),
@@ -240,7 +240,7 @@ describe("an execution in place", () => {
     client.destroy();
   });
 
-  test("that is not possible is a failure, and everything goes on", async () => {
+  test("that is not possible fails, and everything continues", async () => {
     await keeper.start();
     keeper.commit([{ kind: "execute", path: "/no/such/program" }]);
     expect(await keeper.event("failed")).toMatchObject({ command: COMMANDS.execute.code, errno: 2 });

@@ -23,7 +23,7 @@ beforeEach(() => {
 afterEach(() => keeper.clean());
 
 describe("sockets", () => {
-  test("of every kind are opened, bound and told with their address", async () => {
+  test("of every kind are opened, bound and reported with their address", async () => {
     await keeper.start();
     keeper.commit([
       openTcp(1, "127.0.0.1"),
@@ -41,7 +41,7 @@ describe("sockets", () => {
     expect(statSync(keeper.path("s")).mode & 0o777).toBe(0o640);
   });
 
-  test("dual stack sockets answer IPv4 and IPv6, v6only ones do not", async () => {
+  test("of both stacks accept IPv4 and IPv6, v6only ones accept only IPv6", async () => {
     await keeper.start();
     keeper.commit([openTcp(1, "::", [41, 26, 0]), openTcp(2, "::", [41, 26, 1])]);
     const reach = async (): Promise<boolean> => {
@@ -55,7 +55,7 @@ describe("sockets", () => {
     expect([await reach(), await reach()]).toEqual([true, false]);
   });
 
-  test("that cannot be opened say at which step and why", async () => {
+  test("that cannot be opened report the step and the error", async () => {
     await keeper.start();
     keeper.commit([
       openTcp(1, "192.0.2.1"),
@@ -69,7 +69,7 @@ describe("sockets", () => {
     expect(await keeper.event("failed")).toMatchObject({ id: 4, errno: 9 });
   });
 
-  test("tell how full their accept queues are", async () => {
+  test("report how full their accept queues are", async () => {
     await keeper.start();
     keeper.commit([openUnix(1, keeper.path("s"), SOCK_STREAM), openTcp(2, "127.0.0.1")]);
     await keeper.event("opened");
@@ -85,7 +85,7 @@ describe("sockets", () => {
     for (const socket of waiting) socket.destroy();
   });
 
-  test("tell by which inode /proc names them, and how many connections may wait", async () => {
+  test("report their inode in /proc and their backlog", async () => {
     await keeper.start();
     keeper.commit([
       openUnix(1, keeper.path("s"), SOCK_STREAM),
@@ -100,7 +100,7 @@ describe("sockets", () => {
     }
   });
 
-  test("whose queue a worker has shortened get its length back, and that is told; others are left alone", async () => {
+  test("whose backlog a worker has shortened get it back, with an event; others are not changed", async () => {
     const done = keeper.path("done");
     const shorten = `import socket, time
 for fd in (3, 4): socket.socket(fileno=fd).listen(2)
@@ -123,7 +123,7 @@ time.sleep(600)`;
     expect(await keeper.event("socketStat")).toMatchObject({ limit: 16 });
   });
 
-  test("that a worker shuts down listen again, on the same port", async () => {
+  test("that a worker shuts down listen again on the same port", async () => {
     await keeper.start();
     keeper.commit([
       openTcp(1, "127.0.0.1"),
@@ -151,7 +151,7 @@ describe("control connections", () => {
     await keeper.event("opened");
   });
 
-  test("deliver whole lines with who says them, take answers, and tell their end", async () => {
+  test("deliver whole lines with their sender, take answers, and report their end", async () => {
     const client = connect(keeper.path("c"), () => client.write("one\ntw"));
     let heard = "";
     client.on("data", (chunk) => {
@@ -169,7 +169,7 @@ describe("control connections", () => {
     expect(await keeper.event("closed")).toMatchObject({ connection: line.connection, reason: 0 });
   });
 
-  test("outlive the supervisor with half a line", async () => {
+  test("outlive the supervisor with an incomplete line", async () => {
     const client = connect(keeper.path("c"), () => client.write("a\nhal"));
     const { connection } = await keeper.event("line");
     keeper.commit([]);
@@ -183,7 +183,7 @@ describe("control connections", () => {
     client.destroy();
   });
 
-  test("with too long a line are ended", async () => {
+  test("with too long a line are closed", async () => {
     const client = connect(keeper.path("c"), () => client.write("a\n"));
     client.on("error", () => {});
     await keeper.event("line");
@@ -192,7 +192,7 @@ describe("control connections", () => {
     expect(await keeper.event("closed")).toMatchObject({ reason: 2 });
   });
 
-  test("follow the output, and get the last lines first", async () => {
+  test("follow the output, starting with the last lines", async () => {
     keeper.commit([plainSpawn(1, sh("echo one; echo two; read x; echo three; exec sleep 600"), { descriptors: [] })]);
     await keeper.event("spawned");
     await until("both lines", () => keeper.keeper.output().includes("two\n"));

@@ -1,4 +1,4 @@
-// The states that keepers of every version have left: the present one takes each over, and says of a later one that it cannot.
+// The states that keepers of every version have left: this version takes each over and refuses a later one.
 import { expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,7 +9,7 @@ const FIXTURES = join(ROOT, "test/fixtures");
 const VERSION = Number(/STATE_VERSION = (\d+)/.exec(readFileSync(join(ROOT, "keeper/reexec/reexec.c"), "utf8"))?.[1]);
 const names = readdirSync(FIXTURES).filter((name) => /^keeper-state-\d+$/.test(name));
 
-/** Every descriptor that a state may name is something that can be watched; then the keeper tries to take it over. */
+/** Makes every descriptor that a state may name one that can be polled; then the keeper tries to take the state over. */
 const REHEARSAL = `import os, socket, sys
 state = os.open(sys.argv[1], os.O_RDONLY)
 os.dup2(state, 200)
@@ -19,7 +19,7 @@ os.environ.update(CRANK_KEEPER_STATE="200", CRANK_KEEPER_REHEARSAL="1")
 os.set_inheritable(200, True)
 os.execv(sys.argv[2], ["crank"])`;
 
-/** What the keeper ends with when it has tried to take this over. */
+/** How the keeper ends after it has tried to take this over. */
 const rehearse = (state: Uint8Array): number | null => {
   const directory = mkdtempSync(join(tmpdir(), "crank-state-"));
   try {
@@ -40,14 +40,14 @@ test.each(names)("%s is taken over", (name) => {
   expect(rehearse(readFileSync(join(FIXTURES, name)))).toBe(0);
 });
 
-test("one of a later version is distinguished from a damaged one", () => {
+test("a state of a later version is distinguished from a damaged one", () => {
   const state = readFileSync(join(FIXTURES, `keeper-state-${VERSION}`));
   const later = Buffer.from(state);
   later.writeUInt32LE(VERSION + 1, 8);
   expect(rehearse(later)).toBe(2);
   const earlier = Buffer.from(state);
   earlier.writeUInt32LE(VERSION - 1, 8);
-  // It has more than that version had.
+  // It is longer than that version's state.
   expect(rehearse(earlier)).toBe(1);
   expect(rehearse(state.subarray(0, state.length - 1))).toBe(1);
 });

@@ -1,4 +1,4 @@
-// What a keeper leaves for its next self, damaged: the next one ends with a sentence, and takes nothing half.
+// A damaged state for a re-exec: the next keeper ends with an error and takes over nothing.
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { chmodSync, closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { SOCK_STREAM } from "../../../src/supervisor/os/sockaddr.ts";
@@ -22,7 +22,7 @@ afterEach(async () => {
   await keeper.clean();
 });
 
-/** The state of a keeper that has some of everything: written down by what it executes in its own place. */
+/** The state of a keeper that has some of everything: written by the program that it re-executes as. */
 const leftState = async (): Promise<Buffer> => {
   await keeper.start({ args: ["-a", "b"] });
   keeper.commit([
@@ -44,7 +44,7 @@ const leftState = async (): Promise<Buffer> => {
   return readFileSync(state);
 };
 
-/** Starts the keeper with this as what the one before has left. */
+/** Starts the keeper with this as its predecessor's state. */
 const resume = async (bytes: Uint8Array): Promise<{ status: number | null; stderr: string }> => {
   const path = keeper.path("damaged");
   writeFileSync(path, bytes);
@@ -59,14 +59,14 @@ const resume = async (bytes: Uint8Array): Promise<{ status: number | null; stder
   return { status: child.exitCode, stderr };
 };
 
-/** The state with its parts cut off after so many bytes, and their length set to that. */
+/** The state with its parts cut to so many bytes, and their length field set to that. */
 const cut = (state: Buffer, length: number): Buffer => {
   const damaged = Buffer.from(state.subarray(0, PARTS_AT + length));
   damaged.writeBigUInt64LE(BigInt(length), LENGTH_AT);
   return damaged;
 };
 
-test("a state that is cut off anywhere, or of another version, ends the next keeper with a sentence", async () => {
+test("a state that is cut anywhere, or of another version, ends the next keeper with an error", async () => {
   const state = await leftState();
   const length = Number(state.readBigUInt64LE(LENGTH_AT));
   expect(state.subarray(0, 8).toString()).toBe("crankkpr");
@@ -80,7 +80,7 @@ test("a state that is cut off anywhere, or of another version, ends the next kee
     state.subarray(0, 8),
     state.subarray(0, PARTS_AT),
     state.subarray(0, PARTS_AT + length - 1),
-    // All of the keeper's own, and half of what its output thread left.
+    // All of the keeper's own state, and half of its output thread's.
     state.subarray(0, PARTS_AT + length),
     state.subarray(0, Math.floor((PARTS_AT + length + state.length) / 2)),
     later,

@@ -1,5 +1,5 @@
-// Descriptors that workers leave for later ones, as the real keeper keeps them: watched for their peers' end, given on at a
-// start or on a notify socket, and through an execution in place.
+// Descriptors that workers store for later ones, as the real keeper keeps them: polled for a hangup, passed at a start or
+// on a notify socket, and through a re-exec.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { DrivenKeeper, python, textOf } from "../harness/driven-keeper.ts";
@@ -23,7 +23,7 @@ const sender = (worker: number, ...lines: readonly string[]) => {
   return plainSpawn(worker, python([...head, ...lines].join("\n")), { file: "/usr/bin/env", notifyFd: 3 });
 };
 
-/** Keeps what came with the next datagram as `handle`. */
+/** Keeps the next datagram's descriptor as `handle`. */
 const keep = async (handle: number, poll: 0 | 1): Promise<void> => {
   const { seq, descriptors } = await driven.eventually("datagram");
   expect(descriptors).toBe(1);
@@ -56,7 +56,7 @@ describe("a stored descriptor", () => {
     expect(openDescriptors()).toBe(before - 1);
   });
 
-  test("that is not to be polled, or is a file, is kept whatever happens at its other end", async () => {
+  test("that is not polled, or is a file, is kept whatever happens to its peer", async () => {
     driven.commit([
       sender(
         1,
@@ -91,7 +91,7 @@ describe("a stored descriptor", () => {
         "  while True: c.send(bytes(65536))",
         "except BlockingIOError: pass",
         "send('x', c.fileno())",
-        // Not the last one, so it does not wait; the peer never reads.
+        // Not the last descriptor, so this does not wait; the peer never reads.
         "notify.recv(9), c.close(), notify.send(b'closed'), signal.pause()",
       ),
     ]);
@@ -107,7 +107,7 @@ describe("a stored descriptor", () => {
     expect(performance.now() - before).toBeLessThan(20_000);
   });
 
-  test("that listens, and is shut down, is not made to listen again", async () => {
+  test("that listens and is shut down stays shut down", async () => {
     driven.commit([
       sender(
         1,
@@ -123,7 +123,7 @@ describe("a stored descriptor", () => {
     expect(await driven.event("hungUp")).toMatchObject({ handle: 70 });
   });
 
-  test("is a later worker's at the place that was said, and the connection lives on", async () => {
+  test("is passed to a later worker at the given number, and the connection stays open", async () => {
     driven.commit([sender(1, "send('x', ours.fileno())", "theirs.sendall(b'waits in the queue')", "signal.pause()")]);
     await keep(70, 1);
     const reader = plainSpawn(2, python("import socket; print(socket.socket(fileno=5).recv(99).decode())"), {
@@ -139,7 +139,7 @@ describe("a stored descriptor", () => {
     }
   });
 
-  test("survives the keeper's execution of itself, watched as before", async () => {
+  test("survives a re-exec and is still polled", async () => {
     driven.commit([
       sender(1, "send('x', ours.fileno())", "notify.recv(9)", "theirs.close()", "ours.close()", "signal.pause()"),
     ]);
@@ -153,7 +153,7 @@ describe("a stored descriptor", () => {
   });
 });
 
-test("descriptors are handed to a worker by name, with nothing left in the keeper", async () => {
+test("descriptors are sent to a worker by name, and none is left in the keeper", async () => {
   const receive = [
     "notify.send(b'go')",
     "data, fds, _, _ = socket.recv_fds(notify, 999, 9)",
@@ -172,7 +172,7 @@ test("descriptors are handed to a worker by name, with nothing left in the keepe
   expect(textOf((await driven.event("exited")).tail)).toBe("FDNAMES=a 1 hello\n");
 });
 
-test("a worker's wait for an answer ends after a while without a supervisor", async () => {
+test("a worker's wait for an answer ends after some time without a supervisor", async () => {
   driven.commit([sender(1, "try: notify.recv(9)", "except BlockingIOError: print('nobody')")]);
   expect(textOf((await driven.eventually("exited")).tail)).toBe("nobody\n");
 });

@@ -1,4 +1,4 @@
-// A worker's processes as a real keeper finds, signals and ends them: see also conformance-workers.test.ts.
+// How a real keeper finds, signals and ends a worker's processes; see also ../conformance/workers.test.ts.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { COMMANDS, type Command, UNCHANGED } from "../../../src/keeper/protocol.ts";
@@ -31,24 +31,24 @@ const stat = (pid: number): string[] => {
 };
 const isAlive = (pid: number): boolean => !["gone", "Z", "X"].includes(stat(pid)[0] ?? "");
 
-/** The pid that something wrote into a file of the keeper's directory. */
+/** The pid that a process wrote into a file of the keeper's directory. */
 const written = async (name: string): Promise<number> => {
   const path = keeper.path(name);
-  // The file is there before anything is in it.
+  // The file is created empty.
   const pid = await until(name, () => existsSync(path) && (Number(readFileSync(path, "utf8")) || undefined));
   started.push(pid);
   return pid;
 };
-/** A process in a session of its own, without anything that the worker was given, which writes its pid down. */
+/** A process in a session of its own, with nothing inherited from the worker, that writes its pid into a file. */
 const lost = (name: string): string =>
   `setsid env -i sh -c 'echo $$ > ${keeper.path(name)}; exec sleep 600' </dev/null >/dev/null 2>&1 3<&- &`;
 const signal = (worker: number, number: number, group = 1) =>
   ({ kind: "signal", worker, signal: number, group }) as const;
 
 describe("the tree of a worker", () => {
-  test("is killed though its processes fork for ever", async () => {
+  test("is killed although its processes fork forever", async () => {
     await keeper.start();
-    // They stop by themselves when the test's directory is gone, should the test itself be killed.
+    // They stop when the test's directory is removed, in case the test itself is killed.
     const hopping = `
 import os,time
 hops=${JSON.stringify(keeper.path("hops"))}
@@ -69,7 +69,7 @@ os._exit(0)`;
     expect(children.filter((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("os.fork"))).toEqual([]);
   });
 
-  test("has what nothing else shows to be its own, where no other worker can have left it", async () => {
+  test("includes a process without a mark of its own if no other worker can have started it", async () => {
     await keeper.start();
     keeper.commit([plainSpawn(1, sh(`${lost("first")} while [ ! -s ${keeper.path("first")} ]; do sleep 0.01; done`))]);
     const pid = await written("first");
@@ -79,11 +79,11 @@ os._exit(0)`;
     expect(isAlive(pid)).toBe(false);
   });
 
-  test("ends what more than one may have left with the last of them", async () => {
+  test("includes a process that several workers may have started until the last of them ends", async () => {
     await keeper.start();
     keeper.commit([plainSpawn(1, ["/bin/sleep", "600"])]);
     await keeper.eventually("spawned");
-    // Start times are counted in hundredths of a second.
+    // Start times have a resolution of 10 ms.
     await Bun.sleep(30);
     keeper.commit([
       plainSpawn(2, sh(`${lost("shared")} while [ ! -s ${keeper.path("shared")} ]; do sleep 0.01; done`)),
@@ -98,7 +98,7 @@ os._exit(0)`;
     await keeper.eventually("exited");
   });
 
-  test("leaves the readers of its pipes until what they read from has ended", async () => {
+  test("keeps the readers of its pipes until their writers have exited", async () => {
     await keeper.start();
     const writer = `trap '' PIPE; trap 'echo over; sleep 0.2; echo and out; exit 0' TERM; echo $$ > ${keeper.path("writer")}; while :; do sleep 0.01; done`;
     const reader = `while read line; do echo "read $line"; done; echo end`;
@@ -111,7 +111,7 @@ os._exit(0)`;
     expect(textOf(tail)).toEndWith("read over\nread and out\nend\n");
   });
 
-  test("signals a reader that has not ended a moment after what it read from", async () => {
+  test("gets a signal for a reader that outlives its writer", async () => {
     await keeper.start();
     const reader = `echo $$ > ${keeper.path("reader")}; trap 'echo told; exit 0' TERM; cat > /dev/null; while :; do sleep 0.01; done`;
     keeper.commit([
@@ -140,7 +140,7 @@ while not os.path.exists(${JSON.stringify(keeper.path("daemon"))}): time.sleep(0
 notify.send(b"MAINPID=1")
 ${ends}`;
 
-  test("is not the end of anything until what it said of another main process is consumed", async () => {
+  test("does not end the worker until its message about another main process is consumed", async () => {
     await keeper.start();
     keeper.commit([plainSpawn(1, python(naming("os._exit(0)")), { notifyFd: 3 })]);
     await keeper.event("spawned");
@@ -153,7 +153,7 @@ ${ends}`;
     expect(await keeper.event("exited")).toMatchObject({ worker: 1, pid, ending: 1, status: SIGTERM });
   });
 
-  test("is told when that is not taken", async () => {
+  test("is reported when that message is not followed", async () => {
     await keeper.start();
     keeper.commit([plainSpawn(1, python(naming("os._exit(7)")), { notifyFd: 3 })]);
     await keeper.event("spawned");
@@ -164,11 +164,11 @@ ${ends}`;
   });
 });
 
-describe("the keeper's end", () => {
+describe("the end of the keeper", () => {
   const leaving = (name: string) =>
     sh(`${lost(name)} while [ ! -s ${keeper.path(name)} ]; do sleep 0.01; done; exec sleep 600`);
 
-  test("ends what earlier workers have left, and leaves what runs", async () => {
+  test("ends the remaining processes of earlier workers, and leaves running workers", async () => {
     await keeper.start();
     keeper.commit([plainSpawn(1, ["/bin/sleep", "600"])]);
     const { pid: running } = await keeper.eventually("spawned");
@@ -181,7 +181,7 @@ describe("the keeper's end", () => {
     expect([isAlive(running), isAlive(left)]).toEqual([true, false]);
   });
 
-  test("ends nothing that the next keeper is to adopt", async () => {
+  test("leaves everything that the next keeper is to adopt", async () => {
     await keeper.start();
     keeper.commit([plainSpawn(1, leaving("kept"))]);
     const { pid } = await keeper.eventually("spawned");
@@ -193,8 +193,8 @@ describe("the keeper's end", () => {
   });
 });
 
-describe("what was there before", () => {
-  test("an execution in place keeps a worker whose main process has ended", async () => {
+describe("existing processes", () => {
+  test("a worker whose main process has exited survives a re-exec", async () => {
     await keeper.start();
     keeper.commit([plainSpawn(1, sh(`setsid sleep 600 & echo $! > ${keeper.path("left")}; exit 5`))]);
     await keeper.eventually("mainExited");
@@ -208,9 +208,9 @@ describe("what was there before", () => {
     expect(isAlive(left)).toBe(false);
   });
 
-  test("a worker is adopted for what it has left, by what names it, and for nothing else", async () => {
+  test("a worker is adopted with the remaining processes that its environment marks, and no others", async () => {
     await keeper.start();
-    // Pids of this test's own: what a worker has left is looked for among all processes of the machine.
+    // Pids of this test only: remaining processes are searched among all processes of the machine.
     const [master, gone] = [Bun.spawn(["true"]), Bun.spawn(["true"])];
     await Promise.all([master.exited, gone.exited]);
     const named = ["env", "CRANK_WORKER=5", "CRANK_GENERATION=2", `EINHORN_MASTER_PID=${master.pid}`];

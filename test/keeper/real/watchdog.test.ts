@@ -1,4 +1,4 @@
-// Watchdogs and main processes in the real keeper: who may feed, and what a worker is when its main process is another one.
+// Watchdogs and main processes in the real keeper: which processes may feed, and what happens when the main process changes.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { DrivenKeeper, until } from "../harness/driven-keeper.ts";
@@ -19,7 +19,7 @@ const script = (code: string): string[] => [
   `import os,signal,socket,sys,time\nnotify=socket.socket(fileno=3)\n${code}`,
 ];
 const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
-/** As /proc/PID/stat has it. */
+/** The start time in /proc/PID/stat. */
 const startTimeOf = (pid: number): number => Number(fieldsOf(pid)[19]);
 const groupOf = (pid: number): number => Number(fieldsOf(pid)[2]);
 const fieldsOf = (pid: number): string[] =>
@@ -35,7 +35,7 @@ const isThere = (pid: number): boolean => {
 };
 
 describe("a watchdog", () => {
-  test("is content for as long as the worker's own process feeds it", async () => {
+  test("does not expire while the worker's own process feeds it", async () => {
     await keeper.start();
     const code = `
 notify.send(b"STATUS=awake")
@@ -52,7 +52,7 @@ time.sleep(600)`;
     expect(await keeper.event("watchdogExpired")).toMatchObject({ worker: 1, periodMs: 2000, strangers: 0 });
   });
 
-  test("does not count what other processes say, its child among them, and tells of them", async () => {
+  test("ignores and reports messages from other processes, including its child", async () => {
     await keeper.start();
     const code = `
 child=os.fork()
@@ -70,7 +70,7 @@ time.sleep(600)`;
     expect(expired.stranger).not.toBe(pid);
   });
 
-  test("goes on through an execution in place", async () => {
+  test("continues through a re-exec", async () => {
     await keeper.start();
     keeper.commit([plainSpawn(1, script("time.sleep(600)"), { notifyFd: 3 })]);
     await keeper.event("spawned");
@@ -85,7 +85,7 @@ time.sleep(600)`;
 });
 
 describe("a main process", () => {
-  /** A worker whose child does something and says its own pid, and what becomes of the parent. */
+  /** A worker whose child runs code and reports its own pid, and what the parent does then. */
   const forking = (child: string, parent: string): string[] =>
     script(`
 child=os.fork()
@@ -105,17 +105,17 @@ ${parent}`);
     return { first, main };
   };
 
-  test("is what is signalled and waited for, however the process that was started ends", async () => {
+  test("is the process that is signalled and waited for, however the started process ends", async () => {
     const { first, main } = await follow(forking("signal.signal(15,lambda *_: os._exit(7))", "time.sleep(600)"));
     process.kill(first, "SIGKILL");
     await until("the first one's end", () => !isThere(first));
     await until("another parent", () => Number(fieldsOf(main)[1]) === keeper.pid);
     keeper.commit([{ kind: "signal", worker: 1, signal: SIGTERM, group: 0 }]);
-    // An orphan of the worker's is the keeper's child, so that its status is known.
+    // The worker's orphan is the keeper's child, so its status is known.
     expect(await keeper.event("exited")).toMatchObject({ worker: 1, pid: main, ending: 0, status: 7 });
   });
 
-  test("is the worker's end though the process that was started goes on, which is the rest then", async () => {
+  test("decides the worker's exit, and a started process that still runs is part of the rest", async () => {
     const { first, main } = await follow(forking("pass", "signal.signal(17,signal.SIG_IGN)\ntime.sleep(600)"));
     process.kill(main, "SIGKILL");
     expect(await keeper.event("mainExited")).toMatchObject({ worker: 1, pid: main, ending: 3, rest: 1 });
@@ -125,7 +125,7 @@ ${parent}`);
     expect(isThere(first)).toBe(false);
   });
 
-  test("is signalled with all others of its tree, wherever it went", async () => {
+  test("is signalled with all others of its tree, whatever its session", async () => {
     const { first, main } = await follow(forking("os.setsid()", "time.sleep(600)"));
     expect(groupOf(main)).toBe(main);
     expect(isThere(first)).toBe(true);
@@ -135,7 +135,7 @@ ${parent}`);
     expect(isThere(first)).toBe(false);
   });
 
-  test("goes on through an execution in place", async () => {
+  test("is kept through a re-exec", async () => {
     const { first, main } = await follow(forking("pass", "time.sleep(600)"));
     keeper.commit([{ kind: "execute", path: `${keeper.keeper.home}/bin/crank` }]);
     await keeper.nextLife();
@@ -145,7 +145,7 @@ ${parent}`);
     await until("the rest of its group", () => !isThere(first));
   });
 
-  test("that is not there, or is another one by now, is refused", async () => {
+  test("that does not exist, or has another start time, is refused", async () => {
     await keeper.start();
     keeper.commit([plainSpawn(1, script("time.sleep(600)"), { notifyFd: 3 })]);
     const { pid } = await keeper.event("spawned");
