@@ -1,9 +1,9 @@
 // The flags of crankctl run, and their conversion to parameters.
-import type { RunParams, RunRequest } from "../../../control/run-params.ts";
-import { SPEC_ROWS, type SpecParams } from "../../../spec/fields.ts";
-import { repeats } from "../../../spec/read.ts";
-import { type FlagTable, type FlagValues, UsageError } from "../../flags.ts";
-import { SPEC_FLAGS } from "../../spec-flags.ts";
+import type { RunParams, RunRequest } from "../control/run-params.ts";
+import { SPEC_ROWS, type SpecParams } from "../spec/fields.ts";
+import { repeats } from "../spec/read.ts";
+import { type FlagTable, type FlagValues, UsageError } from "./flags.ts";
+import { SPEC_FLAGS } from "./spec-flags.ts";
 
 /** Flags of the deploy itself. */
 const REQUEST_FLAGS = {
