@@ -95,7 +95,7 @@ export const parseFlags = <T extends FlagTable>(
     }
     const text = given ?? args[++at];
     if (text === undefined) throw new UsageError(`-${name} needs a value: -${name} ${flag.argument}`);
-    store(values, name, flag, readValue(`-${name}`, flag, text));
+    store(values, name, flag, readFlag(`-${name}`, flag, text));
   }
   operands.push(...args.slice(at));
   fillFromEnvironment(values, table, env);
@@ -125,11 +125,12 @@ const fillFromEnvironment = (
     const text = env[flag.environment];
     if (text === undefined || text === "") continue;
     if (flag.kind === "switch") values[name] = readSwitch(flag.environment, text);
-    else store(values, name, flag, readValue(flag.environment, flag, text));
+    else store(values, name, flag, readFlag(flag.environment, flag, text));
   }
 };
 
-type ValuedFlag = Exclude<Flag, { readonly kind: "switch" }>;
+/** A flag that takes a value. */
+export type ValuedFlag = Exclude<Flag, { readonly kind: "switch" }>;
 
 const store = (values: Record<string, unknown>, name: string, flag: ValuedFlag, value: unknown) => {
   const before = values[name];
@@ -137,7 +138,8 @@ const store = (values: Record<string, unknown>, name: string, flag: ValuedFlag, 
   values[name] = isKept ? [...(Array.isArray(before) ? before : []), value] : value;
 };
 
-const readValue = (label: string, flag: ValuedFlag, text: string): unknown => {
+/** The value of a flag as it is written on a command line. `label` is its name in errors. Throws UsageError. */
+export const readFlag = (label: string, flag: ValuedFlag, text: string): unknown => {
   try {
     return parsedValue(label, flag, text);
   } catch (error) {

@@ -10,6 +10,7 @@ import { VERSION } from "../../version.ts";
 import { type Directories, directoriesFor, type System } from "../directories.ts";
 import { helpText } from "../flag-help.ts";
 import { type FlagValues, parseFlags, UsageError } from "../flags.ts";
+import { isServiceName } from "../service-name.ts";
 import { givenDefaults } from "../spec-flags.ts";
 import { CRANK_FLAGS } from "./flags.ts";
 
@@ -72,7 +73,7 @@ const settingsFrom = (flags: Flags, directories: Directories | null, { environme
   const uris = flags.bind ?? [];
   if (uris.length === 0) throw new UsageError("-bind is missing: the socket that workers inherit, as in -bind :8080");
   const name = flags.name ?? "";
-  if (!/^[^/\s]*$/.test(name) || name.startsWith("."))
+  if (name !== "" && !isServiceName(name))
     throw new UsageError(
       `-name ${JSON.stringify(name)} is not a file name: it must not contain slashes or spaces, nor begin with a dot`,
     );

@@ -1,9 +1,9 @@
 // crankctl run, reload and rollback.
 import { callerDirectory } from "../../caller-directory.ts";
+import { RUN_FLAGS, runParams } from "../../run-flags.ts";
 import { command, refuseOperands } from "../command.ts";
 import { deploy } from "./deploy.ts";
 import { deployDirectly } from "./direct-command.ts";
-import { RUN_FLAGS, runParams } from "../../run-flags.ts";
 
 const WAIT = { kind: "switch", help: RUN_FLAGS.wait.help } as const;
 
