@@ -159,6 +159,24 @@ export type HistoryEntry = {
   readonly resolved?: { readonly cwd: string; readonly file: string };
 };
 
+/** All settings of a deploy. `values`: by parameter of `run`, with a value for each. */
+export type ServiceSettings = {
+  readonly command: readonly string[];
+  /** null: it does not apply, or there is no limit. */
+  readonly values: Readonly<Record<string, unknown>>;
+  /** Where directory and program are, links followed. Missing from earlier versions. */
+  readonly resolved?: { readonly cwd: string; readonly file: string };
+};
+/** The settings of a service. */
+export type Config = {
+  /** The generation in effect, and its settings; null if nothing was deployed. */
+  readonly running: (ServiceSettings & { readonly generation: number }) | null;
+  /** The generation that is being rolled out, and its settings. */
+  readonly rollout: (ServiceSettings & { readonly generation: number }) | null;
+  /** What the `run` of the request would deploy; null without one. */
+  readonly asked: ServiceSettings | null;
+};
+
 /** The result of an upgrade: both versions, and whether the keeper was replaced too. */
 export type UpgradeDone = { readonly from: string; readonly to: string; readonly keeper: boolean };
 
@@ -206,6 +224,14 @@ export type Methods = {
   };
   /** The good specs, oldest first. */
   history: { params: Record<string, never>; result: readonly HistoryEntry[] };
+  /** The settings in effect, and those that a `run` would have. Changes nothing. */
+  config: {
+    params: {
+      /** The parameters of a `run`. It is refused as the `run` would be. */
+      readonly run?: RunParams;
+    };
+    result: Config;
+  };
   /** Changes the number of workers until the next deploy. Needs either `to` or `by`. */
   scale: {
     params: {

@@ -2,7 +2,7 @@
 import type { SpecParams } from "../spec/fields.ts";
 
 /**
- * Durations are ms; null means no limit. A parameter that is left out keeps its value of the last good spec. The fields
+ * Durations are ms; null means no limit. A parameter that is left out keeps its value of the last good spec, unless `fresh` is set. The fields
  * of the spec are in src/spec/fields.ts.
  */
 export type RunParams = RunRequest & SpecParams;
@@ -19,6 +19,8 @@ export type RunRequest = {
   readonly pid?: number;
   /** true: answer when the rollout has ended, and send `progress` until then. false: answer when the rollout has begun. */
   readonly wait?: boolean;
+  /** true: a parameter that is left out has the value of a first deploy, whatever was deployed before. */
+  readonly fresh?: boolean;
   /** Cancel a rollout that is in flight. Without it, a second deploy is refused. */
   readonly supersede?: boolean;
 };

@@ -76,6 +76,7 @@ const run = (): v.GenericSchema<unknown, RunParams> =>
     callerCwd: v.exactOptional(directory()),
     pid: pid(),
     wait: flag(),
+    fresh: flag(),
     supersede: flag(),
     ...specEntries(),
   });
@@ -96,6 +97,7 @@ const builders: { readonly [M in Method]: () => Params<M> } = {
   reload: () => parameters({ wait: flag(), clientId: clientId() }),
   rollback: () => parameters({ to: generation(), wait: flag(), clientId: clientId() }),
   history: nothing,
+  config: () => parameters({ run: v.exactOptional(run()) }),
   scale,
   ps: () => parameters({ ...selector(), measure: flag() }),
   status: () => parameters({ measure: flag() }),

@@ -49,6 +49,7 @@ describe("checkCall", () => {
       reload: { wait: true },
       rollback: { to: 3 },
       history: undefined,
+      config: { run: { fresh: true, command: ["x"] } },
       scale: { by: -2 },
       ps: { starting: true, pid: 4 },
       status: {},

@@ -6,6 +6,7 @@ const IN_WORDS: Readonly<Record<string, string>> = {
   command: "none: the first deploy must name one",
   callerCwd: "the directory of crank",
   wait: "false",
+  fresh: "false",
   supersede: "false",
   clientId: "none",
   pid: "none",

@@ -1,10 +1,12 @@
 // Answers to queries: ps, status, history, info. Reads the store and changes nothing.
 import type {
+  Config,
   DrainingInfo,
   HistoryEntry,
   Info,
   RolloutInfo,
   Selector,
+  ServiceSettings,
   SocketInfo,
   Status,
   StoredInfo,
@@ -24,6 +26,7 @@ import { nameProblem } from "../sockets/names.ts";
 import type { OpenSocket, Store, WorkerReport } from "../state/store.ts";
 import { isoTime, offsetAt, offsetText, wallTime } from "../state/wall-time.ts";
 import { storeLimit } from "../workers/start/stored-descriptors.ts";
+import { settingsOf } from "./spec-values.ts";
 
 /** The selected workers: the state flags add up, the pid narrows. `unselected`: what an empty selector means. */
 export const selectWorkers = (state: State, selector: Selector, unselected: "all" | "none"): readonly Worker[] => {
@@ -170,6 +173,24 @@ export const history = (store: Store): HistoryEntry[] =>
     instances: good.spec.instances,
     ...(good.spec.resolved ? { resolved: shown(good.spec.resolved) } : {}),
   }));
+
+/** The answer to `config`. */
+export const config = (store: Store, asked: ServiceSettings | null): Config => {
+  const { service } = store.core;
+  return {
+    running: generationSettings(store, service.current),
+    rollout: generationSettings(store, service.rollout?.generation ?? null),
+    asked,
+  };
+};
+
+/** A generation's settings, with the number of workers that it was scaled to. */
+const generationSettings = ({ core }: Store, number: number | null): Config["running"] => {
+  const generation = number === null ? undefined : core.generations[number];
+  if (generation === undefined) return null;
+  const { instances, spec } = generation;
+  return { generation: generation.number, ...settingsOf(instances === spec.instances ? spec : { ...spec, instances }) };
+};
 
 /** The answer to `info`. */
 export const info = (store: Store): Info => ({

@@ -11,11 +11,13 @@ import { parseSignal, signalNumber } from "../os/signals.ts";
 import { whyNeverReady } from "../sockets/notify-path.ts";
 import { NOBODY, type Pending } from "../state/parts/pending.ts";
 import { addFollower, authenticate, nextRequest, savePending } from "../state/save.ts";
+import type { Settings } from "../state/settings.ts";
 import type { Store } from "../state/store.ts";
-import { whyNotAgain } from "../workers/start/pins.ts";
-import { history, info, selectWorkers, status, workersFor } from "./queries.ts";
+import { resolvedSpec, whyNotAgain } from "../workers/start/pins.ts";
+import { config, history, info, selectWorkers, status, workersFor } from "./queries.ts";
 import { type Asker, askQueues, endConnection, notify, refuse, reply, sendAnswer, signalToken } from "./replies.ts";
 import { SpecError } from "./spec-error.ts";
+import { settingsOf } from "./spec-values.ts";
 import { specFrom } from "./specs.ts";
 
 /** A request: where its answer goes, and when it came (CLOCK_MONOTONIC ms). */
@@ -114,11 +116,28 @@ const run: Handler<"run"> = (store, call, params) => {
   const { settings } = store;
   if (!settings) return;
   try {
-    const spec = specFrom(store.platform, settings, baseSpec(store), params);
-    const current = store.core.generations[store.core.service.current ?? 0]?.spec ?? null;
-    const problem = whyNeverReady(store.platform, settings, { spec, current });
-    if (problem !== null) throw new SpecError(problem);
-    deploy(store, call, spec, deployOptions(params));
+    deploy(store, call, askedSpec(store, settings, params), deployOptions(params));
+  } catch (error) {
+    if (!(error instanceof SpecError)) throw error;
+    refuse(store, call, error.message);
+  }
+};
+
+/** The spec of a `run`. Throws SpecError. */
+const askedSpec = (store: Store, settings: Settings, params: RunParams): Spec => {
+  const spec = specFrom(store.platform, settings, baseSpec(store, params), params);
+  const current = store.core.generations[store.core.service.current ?? 0]?.spec ?? null;
+  const problem = whyNeverReady(store.platform, settings, { spec, current });
+  if (problem !== null) throw new SpecError(problem);
+  return spec;
+};
+
+const askConfig: Handler<"config"> = (store, call, { run: asked }) => {
+  const { settings } = store;
+  if (!settings) return;
+  try {
+    const spec = asked === undefined ? null : resolvedSpec(store, askedSpec(store, settings, asked));
+    reply(store, call, config(store, spec === null ? null : settingsOf(spec)));
   } catch (error) {
     if (!(error instanceof SpecError)) throw error;
     refuse(store, call, error.message);
@@ -133,7 +152,7 @@ const deployOptions = (params: RunParams): Deploy => ({
 });
 
 /** Parameters that are not given come from the last good deploy, with its present number of workers. */
-const baseSpec = (store: Store): Spec | null => currentSpec(store);
+const baseSpec = (store: Store, { fresh }: RunParams): Spec | null => (fresh === true ? null : currentSpec(store));
 
 /** A client that lost its connection repeats its request with the same id, and gets the same rollout's answer. */
 const resumed = (store: Store, call: Call, clientId: string | undefined): boolean => {
@@ -319,6 +338,7 @@ export const CONTROL_METHODS: Omit<MethodHandlers, "upgrade"> = {
   reload,
   rollback,
   history: (store, call) => reply(store, call, history(store)),
+  config: askConfig,
   scale,
   ps,
   status: askStatus,

@@ -17,11 +17,14 @@ export const withPins = (store: Store, before: State, state: State): State => {
   if (fresh.length === 0) return state;
   const newest = state.history.at(-1)?.spec;
   const pinned = fresh.map((generation): [GenerationNumber, Generation] => {
-    const spec = { ...generation.spec, resolved: resolve(store, generation.spec) };
+    const spec = resolvedSpec(store, generation.spec);
     return [generation.number, { ...generation, spec: sharedSpec(spec, newest) }];
   });
   return { ...state, generations: { ...state.generations, ...Object.fromEntries(pinned) } };
 };
+
+/** The spec as it would run now: links followed. */
+export const resolvedSpec = (store: Store, spec: Spec): Spec => ({ ...spec, resolved: resolve(store, spec) });
 
 /**
  * Resolves directory and command. A path that leads nowhere stays as given: the start fails with an error that names
