@@ -144,7 +144,7 @@ describe("errors", () => {
       'stop-signal = "INT"\nstop-steps = "INT,KILL@3"',
       "1:10: stop-signal and stop-steps exclude each other: the first step is the stop signal",
     ],
-    ['unset-env = [""]', '1:10: service.api: env has "", which cannot be the name of an environment variable'],
+    ['unset-env = [""]', '1:10: service.api: env has "", which is not a valid name of an environment variable'],
     ['command = "node"', "3:1: trying to redefine an already defined table or value"],
     ["x", "3:2: "],
   ])("%s", (lines, message) => {

@@ -13,6 +13,7 @@ import { type Output, OutputError } from "../output.ts";
 import { noServiceText } from "../services.ts";
 import { escapeControls, safeJson } from "../terminal.ts";
 import type { Action, Command } from "./command.ts";
+import { apply, config, diff } from "./config/commands.ts";
 import { reload, rollback, run } from "./deploy/commands.ts";
 import { adopt } from "./service/adopt.ts";
 import { history, info, shutdown, status } from "./service/commands.ts";
@@ -27,6 +28,9 @@ import { kill, ps, scale } from "./workers/commands.ts";
 /** Every command, in the order in which the help lists them. */
 export const COMMANDS: readonly Command[] = [
   run,
+  apply,
+  diff,
+  config,
   reload,
   rollback,
   history,

@@ -76,6 +76,6 @@ test("config has a value for every parameter, and names links that have moved", 
 test("config refuses what run would refuse", async () => {
   await web.start();
   await web.app("one");
-  await expect(call("config", { run: { user: "no-such-user" } })).rejects.toThrow('There is no user "no-such-user"');
-  await expect(call("config", { run: { surge: 0 } })).rejects.toThrow("With a surge of 0");
+  await expect(call("config", { run: { user: "no-such-user" } })).rejects.toThrow('No such user: "no-such-user"');
+  await expect(call("config", { run: { surge: 0 } })).rejects.toThrow("With -surge 0");
 });

@@ -45,7 +45,7 @@ export const deploy =
 type Connect = Parameters<typeof callDeploy>[0];
 
 /** A directory of this machine has no meaning on another one. */
-const asFromElsewhere = <P extends object>(params: P): P => {
+export const asFromElsewhere = <P extends object>(params: P): P => {
   if (!("callerCwd" in params)) return params;
   const { callerCwd: _, ...others } = params;
   // The omitted parameters are optional.
@@ -91,7 +91,8 @@ const printSuccess = (session: Session, result: RunResult): number => {
   return 0;
 };
 
-const printFailure = (session: Session, error: CallError): number => {
+/** Prints why a deploy failed, with the last lines of the worker. Returns the exit status. */
+export const printFailure = (session: Session, error: CallError): number => {
   const { rpc } = error;
   // A failed deploy has its own message, in one of the original's two forms.
   const text = rpc.code === ERROR_CODES.failed ? rpc.message : `Failed to start: ${rpc.message}`;

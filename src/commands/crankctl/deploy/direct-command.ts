@@ -10,21 +10,42 @@ import { judgeCommand, type Manifest } from "./launchers.ts";
 const MOST_BYTES = 1024 * 1024;
 const WRONG_USAGE = 2;
 
-/** `crankctl run`. With -sockets-optional the command stays as it is. */
+/** `crankctl run`. */
 export const deployDirectly =
   (params: RunParams): Action =>
   async (session) => {
-    const { command } = params;
-    if (command === undefined || params.socketsOptional === true) return deploy("run", params)(session);
-    // On another machine there is another package.json.
-    const directory = session.address.kind === "tcp" ? undefined : (params.cwd ?? params.callerCwd);
-    const verdict = judgeCommand(command, directory === undefined ? null : await manifestIn(directory));
-    if (verdict.kind === "run") return deploy("run", params)(session);
-    const isReplaced = verdict.kind === "replace";
-    const advice = isReplaced ? `Running its command itself: ${verdict.command.join(" ")}` : verdict.advice;
-    session.err.write(`${escapeControls(`crankctl: ${verdict.launcher}: ${verdict.why} ${advice}`)}\n`);
-    return isReplaced ? deploy("run", { ...params, command: [...verdict.command] })(session) : WRONG_USAGE;
+    const direct = await directParams(params, session.address.kind);
+    if (direct.kind === "refuse") {
+      session.err.write(`crankctl: ${escapeControls(direct.why)}\n`);
+      return WRONG_USAGE;
+    }
+    if (direct.note !== null) session.err.write(`crankctl: ${escapeControls(direct.note)}\n`);
+    return deploy("run", direct.params)(session);
   };
+
+/** What to run instead, with a note if it differs; or why nothing. */
+type Direct =
+  | { readonly kind: "run"; readonly params: RunParams; readonly note: string | null }
+  | { readonly kind: "refuse"; readonly why: string };
+
+/** The same deploy by a command that passes the sockets on. With `socketsOptional` the command stays as it is. */
+export const directParams = async (params: RunParams, over: "unix" | "tcp"): Promise<Direct> => {
+  const { command } = params;
+  if (command === undefined || params.socketsOptional === true) return { kind: "run", params, note: null };
+  // On another machine there is another package.json.
+  const directory = over === "tcp" ? undefined : (params.cwd ?? params.callerCwd);
+  const verdict = judgeCommand(command, directory === undefined ? null : await manifestIn(directory));
+  switch (verdict.kind) {
+    case "run":
+      return { kind: "run", params, note: null };
+    case "replace": {
+      const note = `${verdict.launcher}: ${verdict.why} Running its command itself: ${verdict.command.join(" ")}`;
+      return { kind: "run", params: { ...params, command: [...verdict.command] }, note };
+    }
+    case "refuse":
+      return { kind: "refuse", why: `${verdict.launcher}: ${verdict.why} ${verdict.advice}` };
+  }
+};
 
 /** Null: there is none that can be read. */
 const manifestIn = async (directory: string): Promise<Manifest | null> => {
