@@ -1,10 +1,10 @@
-// A deploy of one worker: what starts when, what goes when, what is recorded and what is answered.
+// A deploy of one worker: when workers start and stop, and what is recorded and answered.
 import { describe, expect, test } from "bun:test";
 import { EXIT_0, EXIT_1, eventsOf, KILLED, outcomeOf, Service, signals, started, WALL } from "./service.ts";
 import { SPEC } from "./spec.ts";
 
 describe("a deploy of one worker", () => {
-  test("that is the first starts it, and answers when it is ready and recorded", () => {
+  test("that is the first starts it and answers when it is ready and recorded", () => {
     const service = new Service();
     const request = service.run();
     expect(started(service.effects)).toEqual([1]);
@@ -20,7 +20,7 @@ describe("a deploy of one worker", () => {
     });
   });
 
-  test("leaves the old one alone until the new one is ready, and then tells it to go", () => {
+  test("stops the old one when the new one is ready, and not before", () => {
     const service = new Service();
     service.deploy();
     service.run();
@@ -40,7 +40,7 @@ describe("a deploy of one worker", () => {
     expect(service.ids("stopping")).toEqual([1]);
   });
 
-  test("whose record cannot be written stands, and says so", () => {
+  test("whose record cannot be written stays in place and reports it", () => {
     const service = new Service();
     const request = service.run();
     service.spawned(1);
@@ -69,7 +69,7 @@ describe("a deploy of one worker", () => {
     expect(service.state.service.current).toBe(1);
   });
 
-  test("that exits with status 0 before it is ready has failed as well", () => {
+  test("that exits with status 0 before it is ready fails too", () => {
     const service = new Service();
     service.deploy();
     const request = service.run();
@@ -77,7 +77,7 @@ describe("a deploy of one worker", () => {
     expect(outcomeOf(service.exited(2, EXIT_0), request)?.kind).toBe("rolledBack");
   });
 
-  test("that cannot be started says which step failed", () => {
+  test("that cannot be started reports the step that failed", () => {
     const service = new Service();
     service.deploy();
     const request = service.run();
@@ -87,7 +87,7 @@ describe("a deploy of one worker", () => {
     });
   });
 
-  test("that is not ready in time is killed, and answered for with its last lines when it is gone", () => {
+  test("that is not ready in time is killed, and the answer has its last lines", () => {
     const service = new Service();
     service.deploy();
     const request = service.run();
@@ -104,7 +104,7 @@ describe("a deploy of one worker", () => {
     expect(service.state.service.rollout).toBeNull();
   });
 
-  test("is judged by when its readiness was said, not by when it was heard", () => {
+  test("uses the time at which readiness was sent, not when it was received", () => {
     const service = new Service();
     service.run({ startTimeoutMs: 1000 });
     service.spawned(1);
@@ -113,7 +113,7 @@ describe("a deploy of one worker", () => {
     expect(service.ids("ready")).toEqual([1]);
   });
 
-  test("is too late with a readiness that was said after the time, even if no tick has come", () => {
+  test("fails when readiness was sent too late, even before a tick", () => {
     const service = new Service();
     service.run({ startTimeoutMs: 1000 });
     service.spawned(1);
@@ -121,7 +121,7 @@ describe("a deploy of one worker", () => {
     expect(signals(service.ready(1, service.now - 3999))).toEqual(["1 SIGKILL tree"]);
   });
 
-  test("that says that it is ready twice is ready once", () => {
+  test("that reports readiness twice is ready once", () => {
     const service = new Service();
     service.run();
     service.spawned(1);
@@ -131,7 +131,7 @@ describe("a deploy of one worker", () => {
     expect(service.state).toBe(state);
   });
 
-  test("has to stay ready for minReady before the old one goes", () => {
+  test("must stay ready for minReady before the old one stops", () => {
     const service = new Service();
     service.deploy();
     service.run({ minReadyMs: 500 });
@@ -141,7 +141,7 @@ describe("a deploy of one worker", () => {
     expect(signals(service.pass(1))).toEqual(["1 SIGTERM"]);
   });
 
-  test("that dies within minReady has failed", () => {
+  test("that exits within minReady fails", () => {
     const service = new Service();
     service.deploy();
     const request = service.run({ minReadyMs: 500 });
@@ -151,7 +151,7 @@ describe("a deploy of one worker", () => {
     expect(service.ids("ready")).toEqual([1]);
   });
 
-  test("that proves itself by staying alive is ready after its delay, which no start timeout cuts short", () => {
+  test("that is ready after a delay is not cut short by the start timeout", () => {
     const service = new Service();
     service.run({ readiness: { kind: "delay", afterMs: 3000 }, startTimeoutMs: 1000 });
     service.now += 10;
@@ -162,7 +162,7 @@ describe("a deploy of one worker", () => {
     expect(service.ids("ready")).toEqual([1]);
   });
 
-  test("is tried as often again as it says", () => {
+  test("is retried as often as its spec says", () => {
     const service = new Service();
     const request = service.run({ retries: 2 });
     expect(started(service.spawnFailed(1))).toEqual([2]);
@@ -184,7 +184,7 @@ describe("a deploy of one worker", () => {
     expect(signals(effects)).toEqual(["2 SIGTERM"]);
   });
 
-  test("is dated by the wall clock at its completion", () => {
+  test("is recorded with the wall clock time of its completion", () => {
     const service = new Service();
     service.run();
     service.now += 700;
@@ -199,7 +199,7 @@ describe("a deploy of one worker", () => {
     expect(service.state.history.map(({ generation }) => generation)).toEqual([3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
   });
 
-  test("forgets a generation when its last worker is gone", () => {
+  test("forgets a generation when its last worker has exited", () => {
     const service = new Service();
     service.deploy();
     service.run();

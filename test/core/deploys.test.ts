@@ -1,9 +1,9 @@
-// More than one deploy at a time: which is refused, and which takes the place of another.
+// Several deploys at a time: which is refused, and which supersedes another.
 import { describe, expect, test } from "bun:test";
 import { outcomeOf, Service, signals, started } from "./service.ts";
 
 describe("a deploy is refused", () => {
-  test("while another one is on its way", () => {
+  test("while another one is in progress", () => {
     const service = new Service();
     service.run();
     service.run();
@@ -12,7 +12,7 @@ describe("a deploy is refused", () => {
     ]);
   });
 
-  test("until the one before it is recorded", () => {
+  test("until the previous one is recorded", () => {
     const service = new Service();
     service.run();
     service.spawned(1);
@@ -21,7 +21,7 @@ describe("a deploy is refused", () => {
     expect(outcomeOf(service.effects, request)).toMatchObject({ refusal: { kind: "rolloutInFlight" } });
   });
 
-  test("when the pid that it expects is not a ready worker's", () => {
+  test("when the expected pid is not that of a ready worker", () => {
     const service = new Service();
     service.deploy();
     const request = service.run({}, { expectPid: 7 });
@@ -39,7 +39,7 @@ describe("a deploy is refused", () => {
     expect(started(service.effects)).toEqual([1]);
   });
 
-  test("without a word to anybody if it was crank's own wish", () => {
+  test("silently if crank itself requested it", () => {
     const service = new Service();
     service.run();
     service.run({}, { request: null });
@@ -48,7 +48,7 @@ describe("a deploy is refused", () => {
 });
 
 describe("a deploy that supersedes another", () => {
-  test("stops what the other has started, answers it, and goes on at once", () => {
+  test("stops the other's workers, answers it, and continues at once", () => {
     const service = new Service();
     service.deploy();
     const first = service.run();
@@ -60,7 +60,7 @@ describe("a deploy that supersedes another", () => {
     expect(service.ids("ready")).toEqual([1]);
   });
 
-  test("keeps the other's available workers until its own can take their place", () => {
+  test("keeps the other's available workers until its own replace them", () => {
     const service = new Service();
     service.deploy({ instances: 2 });
     service.run({ instances: 2 });
@@ -73,7 +73,7 @@ describe("a deploy that supersedes another", () => {
     expect(signals(service.ready(fifth ?? 0))).toEqual(["3 SIGTERM"]);
   });
 
-  test("waits for the other's record before its own is wanted", () => {
+  test("waits for the other's record before it starts", () => {
     const service = new Service();
     const first = service.run();
     service.spawned(1);
@@ -87,7 +87,7 @@ describe("a deploy that supersedes another", () => {
     expect(outcomeOf(service.recorded(), second)).toMatchObject({ kind: "deployed", generation: 2, pids: [102] });
   });
 
-  test("is not needed when the other has failed and only the way back is left to go", () => {
+  test("needs no flag when the other has failed and is rolling back", () => {
     const service = new Service();
     service.deploy({ instances: 2, surge: 0, unavailable: 1 });
     service.run({ instances: 2, surge: 0, unavailable: 1 });

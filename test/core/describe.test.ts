@@ -1,8 +1,8 @@
-// The sentences that people read.
+// The sentences for people.
 import { expect, test } from "bun:test";
 import { describeEnding, describeFailure, describeRefusal, describeServiceEvent } from "../../src/core/describe.ts";
 
-test("endings say how a process ended", () => {
+test("an ending says how a process ended", () => {
   expect(describeEnding({ kind: "exit", code: 3 })).toBe("exited with status 3");
   expect(describeEnding({ kind: "signal", signal: "SIGSEGV", core: true })).toBe(
     "was killed by SIGSEGV and dumped core",
@@ -10,7 +10,7 @@ test("endings say how a process ended", () => {
   expect(describeEnding({ kind: "unknown" })).toBe("exited with an unknown status");
 });
 
-test("failures of a deploy are in the original's words where it has some", () => {
+test("a deploy's failure has the original's words where they exist", () => {
   expect(describeFailure({ kind: "exited", ending: { kind: "exit", code: 1 }, tail: "" })).toBe("Exited with code: 1");
   expect(describeFailure({ kind: "timeout", afterMs: 30_000, tail: "" })).toBe(
     "Failed to start: not ready within 30 s",
@@ -24,7 +24,7 @@ test("failures of a deploy are in the original's words where it has some", () =>
   ).toBe("Failed to start: it was killed by SIGABRT before it was available");
 });
 
-test("what a worker said never gets into a sentence", () => {
+test("a worker's output never appears in a sentence", () => {
   const failure = { kind: "exited", ending: { kind: "exit", code: 1 }, tail: "\u001b[2J" } as const;
   expect(describeFailure(failure)).not.toContain("\u001b");
   const event = { kind: "workerFailed", worker: 1, generation: 1, pid: 2, failure, attemptsLeft: 1 } as const;
@@ -33,14 +33,14 @@ test("what a worker said never gets into a sentence", () => {
   );
 });
 
-test("refusals are the original's", () => {
+test("refusals have the original's words", () => {
   expect(describeRefusal({ kind: "rolloutInFlight" })).toBe("New process is already being started");
   expect(describeRefusal({ kind: "wrongPid", passed: 1, current: 2 })).toBe(
     "Passed pid (1) doesn't match the current pid (2)",
   );
 });
 
-test("notes name the worker, its process if it has one, and its generation", () => {
+test("events name the worker, its process if it has one, and its generation", () => {
   expect(describeServiceEvent({ kind: "workerStarting", worker: 3, generation: 2 })).toBe(
     "Starting worker 3 (generation 2)",
   );

@@ -1,4 +1,4 @@
-// Services whose workers hand over: they do not overlap, and a worker that leaves something may ask whether it has a successor.
+// Services whose workers hand over: they do not overlap, and a worker that stops may ask whether it has a successor.
 import { expect, test } from "bun:test";
 import { findWorker } from "../../src/core/model/workers.ts";
 import { willStart } from "../../src/core/pool/pool.ts";
@@ -6,7 +6,7 @@ import { EXIT_0, EXIT_1, Service, signals, started } from "./service.ts";
 
 const HAND_OVER = { handOver: true, surge: 0, unavailable: 1 };
 
-/** Runs the first generation, and asks for the second. */
+/** Runs the first generation and requests the second. */
 const deployedTwice = (instances: number): Service => {
   const service = new Service();
   service.deploy({ ...HAND_OVER, instances });
@@ -14,7 +14,7 @@ const deployedTwice = (instances: number): Service => {
   return service;
 };
 
-test("a worker is started when the one that it replaces is gone, and the one that stops knows that it has a successor", () => {
+test("a worker starts when the one that it replaces has exited, which knows that it has a successor", () => {
   const service = deployedTwice(2);
   expect(signals(service.effects)).toEqual(["1 SIGTERM"]);
   expect(started(service.effects)).toEqual([]);
@@ -27,7 +27,7 @@ test("a worker is started when the one that it replaces is gone, and the one tha
   expect(willStart(service.state)).toBe(false);
 });
 
-test("one that crank itself takes away is followed by another too, although -respawn is off", () => {
+test("an evicted worker has a successor too, although -respawn is off", () => {
   const service = new Service();
   service.deploy(HAND_OVER);
   service.pass(60_000);
@@ -36,7 +36,7 @@ test("one that crank itself takes away is followed by another too, although -res
   expect(started(service.exited(1, EXIT_0))).toEqual([2]);
 });
 
-test("after a failure what ran before is started, for what the failed one was given", () => {
+test("after a failure a worker of the previous generation takes over from the failed one", () => {
   const service = deployedTwice(1);
   service.exited(1, EXIT_0);
   service.spawned(2);
@@ -44,7 +44,7 @@ test("after a failure what ran before is started, for what the failed one was gi
   expect(findWorker(service.state.workers, 3)?.generation).toBe(1);
 });
 
-test("no worker comes after one that goes because fewer are wanted, or that goes by itself", () => {
+test("a worker that is scaled down has no successor, nor has one that exits during a shutdown", () => {
   const service = new Service();
   service.deploy({ ...HAND_OVER, instances: 2 });
   expect(willStart(service.state)).toBe(false);

@@ -1,4 +1,4 @@
-// The history of good runs: what one way in or another makes of it, and what two sources come to together.
+// The history of good runs: how it is built, and how two sources are merged.
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { historyOf, isSameHistory, mergeHistories, numberAfter, withGood } from "../../src/core/model/history.ts";
@@ -30,7 +30,7 @@ const isOrderly = (history: readonly GoodSpec[]): boolean =>
   });
 
 describe("a history", () => {
-  test("of whatever entries has unique numbers, in order, at most ten, and the same again once", () => {
+  test("of any entries has at most ten unique numbers in order, and building it again changes nothing", () => {
     fc.assert(
       fc.property(entries, (given) => {
         const history = historyOf(given);
@@ -42,7 +42,7 @@ describe("a history", () => {
     );
   });
 
-  test("keeps the last ten of the runs that it got one after the other", () => {
+  test("keeps the last ten runs", () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom("a", "b", "c")), (deploys) => {
         const history = deploys.reduce(
@@ -58,7 +58,7 @@ describe("a history", () => {
 });
 
 describe("a journal and a record", () => {
-  test("that say the same come to what each says, however often they are put together", () => {
+  test("that are equal merge to the same history, however often", () => {
     fc.assert(
       fc.property(entries, (given) => {
         const history = historyOf(given);
@@ -70,7 +70,7 @@ describe("a journal and a record", () => {
     );
   });
 
-  test("of which the record was still to be written come to what the journal says", () => {
+  test("with the record still to be written merge to the journal", () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom("a", "b", "c"), { minLength: 1 }), (deploys) => {
         const histories: (readonly GoodSpec[])[] = [[]];
@@ -83,7 +83,7 @@ describe("a journal and a record", () => {
     );
   });
 
-  test("come to an orderly history whatever they hold, and the journal's runs stay what they are", () => {
+  test("merge to an ordered history whatever they hold, without changing the journal's runs", () => {
     fc.assert(
       fc.property(entries, entries, fc.boolean(), (left, right, isForeign) => {
         const [journal, record] = [historyOf(left), historyOf(right)];
@@ -102,26 +102,26 @@ describe("a journal and a record", () => {
     );
   });
 
-  test("of which the record is the newer one give its newest runs", () => {
+  test("with a newer record merge to its newest runs", () => {
     const merged = mergeHistories([run(1), run(2)], [run(1), run(2), run(3)], false);
     expect(words(merged.history)).toEqual(["1:v1", "2:v2", "3:v3"]);
   });
 
-  test("that mean different runs by one number give the journal's, and tell of the other", () => {
+  test("with different runs of one number keep the journal's and report the other", () => {
     const merged = mergeHistories([run(1), run(2)], [run(1), run(2, "other"), run(7)], true);
     expect(words(merged.history)).toEqual(["1:v1", "2:v2"]);
     expect(words(merged.leftOut)).toEqual(["2:other", "7:v7"]);
   });
 });
 
-test("two histories are the same only if every run is", () => {
+test("two histories are equal only if all runs are", () => {
   expect(isSameHistory([run(1)], [run(1)])).toBe(true);
   expect(isSameHistory([run(1)], [run(1, "other")])).toBe(false);
   expect(isSameHistory([run(1)], [run(1), run(2)])).toBe(false);
   expect(isSameHistory([run(1)], [{ ...run(1), at: 99 }])).toBe(false);
 });
 
-test("specs say the same if all of their members do, whatever the variables of the environment are called", () => {
+test("specs are equal if all members are, whatever the names of the environment's variables", () => {
   const withEnv = (env: string): Spec => ({ ...run(1).spec, env: JSON.parse(env) });
   const same = (a: string, b: string): boolean => isSameSpec(withEnv(a), withEnv(b));
   expect(same('{"A":"1","B":"2"}', '{"B":"2","A":"1"}')).toBe(true);

@@ -1,4 +1,4 @@
-// The invariants as properties over random sequences of events, sensible or not; a failure is shrunk to a short one.
+// The invariants as properties over random sequences of events, valid or not; a failure is shrunk to a short one.
 // How many sequences: CRANK_PROPERTY_RUNS, default 4000.
 import { describe, test } from "bun:test";
 import fc from "fast-check";
@@ -60,10 +60,10 @@ const specs: fc.Arbitrary<Spec> = fc
   })
   .map((changes) => ({ ...SPEC, ...changes }));
 
-/** As many specs has a life: it takes longest to make one, and most events need none. */
+/** The number of specs in a life: they take longest to make, and most events need none. */
 const SPECS = 8;
 
-/** What may happen; `pick` chooses the worker or request that it happens to among those that there are. */
+/** A possible event; `pick` chooses its worker or request among the existing ones. */
 type RandomEvent = {
   readonly kind: CoreEvent["kind"] | "deadline";
   readonly afterMs: number;
@@ -133,7 +133,7 @@ type Life = {
   readonly happenings: readonly RandomEvent[];
 };
 
-/** Lets it all happen, and calls `check` with every step. */
+/** Applies the events, and calls `check` after every step. */
 const live = (life: Life, check: (transition: Transition) => void): void => {
   let state = freeze(initialState({ respawn: life.respawn, history: [], manner: life.manner }));
   let now = 1000;
@@ -156,7 +156,7 @@ const live = (life: Life, check: (transition: Transition) => void): void => {
 const eventOf = (happening: RandomEvent, spec: Spec, state: State, now: number, request: number): CoreEvent => {
   const { kind, pick, flag } = happening;
   const ids = allWorkers(state.workers).map(({ id }) => id);
-  // One more than there are: none.
+  // One more than there are: an unknown one.
   const worker = ids[pick % (ids.length + 1)] ?? 99_999;
   switch (kind) {
     case "run":
@@ -209,7 +209,7 @@ const eventOf = (happening: RandomEvent, spec: Spec, state: State, now: number, 
     case "recorded":
       return { kind, now, error: flag ? null : "disk full" };
     case "adopted":
-      // Where no worker lives, there is nothing to adopt.
+      // Without a living worker there is nothing to adopt.
       if (ids.length === 0) return { kind: "tick", now };
       return {
         ...{ kind, now, respawn: state.service.respawn, manner: state.service.manner },
@@ -231,7 +231,7 @@ const REASONS: readonly [Eviction, ...Eviction[]] = [
   { kind: "watchdog", afterMs: 100 },
 ];
 
-/** A tick leaves nothing due but the reload or the recycling that waited for what it ended. */
+/** A tick leaves nothing due, except a reload or a recycling that waited for what the tick ended. */
 const leavesNothingDue: Invariant = ({ before, event, after }) => {
   const isLetGo = before.service.rollout !== null && after.service.queuedReload !== null;
   const deadline = event.kind === "tick" && !isLetGo ? nextDeadline(after) : null;
@@ -240,7 +240,7 @@ const leavesNothingDue: Invariant = ({ before, event, after }) => {
   return isRecycling ? null : `${deadline} is still due at ${event.now}`;
 };
 
-/** What is equal is the same object, so that nothing is written or compared in vain. */
+/** Equal values are the same object, so that nothing is written or compared without need. */
 const keepsWhatIsEqual: Invariant = ({ before, after }) => {
   if (after === before) return null;
   if (jsonOf(before) === jsonOf(after)) return "another state that is equal";
@@ -256,18 +256,18 @@ const PROPERTIES: Readonly<Record<string, Invariant>> = {
   "a rollout with a surge signals no available worker before its replacement is there": replacesFirst,
   "a rollout never has more than N + S workers starting or ready": boundsSurge,
   "no more workers drain than the spec says": boundsDraining,
-  "a rollout begins nothing in its pause": keepsPause,
-  "workers are replaced for age or size one by one": recyclesOneByOne,
+  "a rollout starts no replacement in its pause": keepsPause,
+  "workers are replaced for age or size one at a time": recyclesOneByOne,
   "every request is answered once, and crank ends once, with its last worker": answersOnce,
-  "the record changes by completed rollouts alone": recordsDeploys,
-  "a supervisor that was killed does what the one that was not would have done": survivesKill,
-  "each good run is kept once, in order, and not too many of them": keepsHistory,
-  "whatever the state refers to exists, and no number is used twice": isWellFormed,
-  "a tick leaves nothing due but the reload or the recycling that waited for what it ended": leavesNothingDue,
-  "what changes nothing gives back the same state": keepsWhatIsEqual,
+  "only completed rollouts change the record": recordsDeploys,
+  "a killed supervisor's successor does what the supervisor would have done": survivesKill,
+  "good runs are kept once, in order and within the limit": keepsHistory,
+  "everything that the state refers to exists, and no number is reused": isWellFormed,
+  "a tick leaves nothing due, except a reload or a recycling that waited for what the tick ended": leavesNothingDue,
+  "an event without effect returns the same state": keepsWhatIsEqual,
 };
 
-/** That these hold in every step of every life. */
+/** Checks that these hold in every step of every life. */
 const allHold = (invariants: readonly Invariant[]) =>
   fc.property(services, (life) => {
     live(life, (transition) => {
@@ -278,15 +278,15 @@ const allHold = (invariants: readonly Invariant[]) =>
     });
   });
 
-/** The search for a life that breaks any of them. They share its lives: most of the time goes into living. */
+/** Searches for a life that breaks any of them. They share its lives, which take most of the time. */
 let search: { readonly failed: boolean; readonly seed: number } | null = null;
 
 const holds = (invariant: Invariant): void => {
   search ??= fc.check(allHold(Object.values(PROPERTIES)), { numRuns: RUNS, endOnFailure: true });
-  // Only those that are broken are found to be so in the same lives again, each with a short one.
+  // Only the broken ones are searched again in the same lives, each with a short result.
   if (search.failed) fc.assert(allHold([invariant]), { numRuns: RUNS, seed: search.seed });
 };
 
-describe("whatever happens in whatever order", () => {
+describe("for any events in any order", () => {
   for (const [name, invariant] of Object.entries(PROPERTIES)) test(name, () => holds(invariant), TIMEOUT_MS);
 });

@@ -1,5 +1,5 @@
-// A service for the core's tests: the state, and short words for what happens to it. Every step is checked against the
-// invariants, with the state frozen, so that a step that writes to it is found.
+// A service for the core's tests: the state, and short methods for its events. Every step is checked against the
+// invariants, with the state frozen so that a step that writes to it fails.
 import { expect } from "bun:test";
 import { nextDeadline } from "../../src/core/deadline.ts";
 import type { Effect, Outcome, ServiceEvent } from "../../src/core/model/effects.ts";
@@ -21,7 +21,7 @@ import { SPEC } from "./spec.ts";
 
 export const WALL = 1_700_000_000_000;
 
-/** A readiness that is asked for: two good answers in a row. */
+/** Readiness by probes: two good answers in a row. */
 export const PROBED: Spec["readiness"] = {
   kind: "probe",
   check: { kind: "tcp" },
@@ -31,7 +31,7 @@ export const PROBED: Spec["readiness"] = {
   threshold: 2,
 };
 
-/** A liveness that is asked for: two bad answers in a row. */
+/** Liveness by probes: two bad answers in a row are a failure. */
 export const ASKED: NonNullable<Spec["liveness"]> = { ...PROBED, intervalMs: 1000 };
 
 export const EXIT_0: Ending = { kind: "exit", code: 0 };
@@ -55,7 +55,7 @@ type RunOptions = {
 export class Service {
   state: State;
   now = 1000;
-  /** Of the last event. */
+  /** The effects of the last event. */
   effects: readonly Effect[] = [];
   #requests = 0;
 
@@ -63,7 +63,7 @@ export class Service {
     this.state = initialState({ respawn, history, manner });
   }
 
-  /** Lets something happen now, and checks the step. */
+  /** Applies an event at the current time, and checks the step. */
   send(event: CoreEvent): readonly Effect[] {
     const before = freeze(this.state);
     const { state: after, effects } = step(before, event);
@@ -104,7 +104,7 @@ export class Service {
     return this.send({ kind: "spawned", now: this.now, worker, pid: 100 + worker, startTime: this.now });
   }
 
-  /** The main process has ended, and so many others of its tree have not. */
+  /** The main process has exited, and so many others of its tree have not. */
   mainExited(worker: number, ending: Ending, rest = 2): readonly Effect[] {
     return this.send({ kind: "mainExited", now: this.now, at: this.now, worker, ending, rest });
   }
@@ -139,7 +139,7 @@ export class Service {
     return this.send({ kind: "recorded", now: this.now, error });
   }
 
-  /** Lets time pass, with a tick at every deadline on the way. Returns all that was done. */
+  /** Lets time pass, with a tick at every deadline on the way. Returns all effects. */
   pass(ms: number): readonly Effect[] {
     const done: Effect[] = [];
     const end = this.now + ms;
@@ -153,7 +153,7 @@ export class Service {
     return done;
   }
 
-  /** Deploys, lets every worker get ready as it comes and every old one go, until the deploy is recorded. */
+  /** Deploys, makes every new worker ready and lets every old one exit, until the deploy is recorded. */
   deploy(spec: Partial<Spec> = {}): void {
     this.run(spec);
     for (let ready = 0; this.state.service.rollout !== null && ready < 1000; ready++) this.bringUp();
@@ -161,7 +161,7 @@ export class Service {
     expect(this.state.service.current).toBe(this.state.service.nextGeneration - 1);
   }
 
-  /** Lets everything that is starting get ready, and everything that is stopping go. */
+  /** Makes all starting workers ready, and lets all stopping workers exit. */
   bringUp(): void {
     for (const { id } of this.workers("starting")) {
       this.spawned(id);
@@ -171,7 +171,7 @@ export class Service {
   }
 
   workers<K extends Worker["kind"]>(kind: K): Extract<Worker, { kind: K }>[] {
-    // The filter has left only those of that kind.
+    // The filter leaves only this kind.
     return allWorkers(this.state.workers).filter((worker) => worker.kind === kind) as Extract<Worker, { kind: K }>[];
   }
 
@@ -194,7 +194,7 @@ export const signals = (effects: readonly Effect[]): string[] =>
     effect.kind === "signal" ? [`${effect.worker} ${effect.signal}${effect.target === "tree" ? " tree" : ""}`] : [],
   );
 
-/** The outcome that a request got with these effects. */
+/** The outcome of a request among these effects. */
 export const outcomeOf = (effects: readonly Effect[], request: number): Outcome | undefined =>
   effects.flatMap((effect) => (effect.kind === "answer" && effect.request === request ? [effect.outcome] : []))[0];
 

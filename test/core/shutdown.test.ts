@@ -1,9 +1,9 @@
-// Shutting down: every worker is stopped, every client is answered, and crank ends last.
+// A shutdown: every worker is stopped, every client is answered, and then crank exits.
 import { describe, expect, test } from "bun:test";
 import { EXIT_1, exitStatus, KILLED, outcomeOf, Service, signals, started } from "./service.ts";
 
-describe("shutting down", () => {
-  test("closes the sockets and tells every worker to go, those that are starting too", () => {
+describe("a shutdown", () => {
+  test("closes the sockets and stops every worker, including starting ones", () => {
     const service = new Service();
     service.deploy({ instances: 2 });
     service.scale({ to: 3 });
@@ -12,7 +12,7 @@ describe("shutting down", () => {
     expect(signals(service.effects)).toEqual(["1 SIGTERM", "2 SIGTERM", "3 SIGTERM"]);
   });
 
-  test("answers when the last worker is gone, and then exits with status 0", () => {
+  test("is answered when the last worker has exited, and ends crank with status 0", () => {
     const service = new Service({ respawn: { baseMs: 0 } });
     service.deploy({ instances: 2 });
     const request = service.shutdown();
@@ -23,14 +23,14 @@ describe("shutting down", () => {
     expect(effects.at(-1)).toEqual({ kind: "exit", status: 0 });
   });
 
-  test("with nothing running ends at once", () => {
+  test("without workers ends at once", () => {
     const service = new Service();
     const request = service.shutdown();
     expect(outcomeOf(service.effects, request)).toEqual({ kind: "shutDown" });
     expect(exitStatus(service.effects)).toBe(0);
   });
 
-  test("asked for again brings the next stop step forward", () => {
+  test("requested again takes the next stop step early", () => {
     const service = new Service();
     service.deploy();
     const first = service.shutdown();
@@ -44,7 +44,7 @@ describe("shutting down", () => {
     expect(outcomeOf(effects, second)).toEqual({ kind: "shutDown" });
   });
 
-  test("by other steps than the spec's tells everybody by those, from the first one on, those that are draining too", () => {
+  test("with its own stop steps restarts the stop of all workers, including draining ones", () => {
     const service = new Service();
     service.deploy({ instances: 2 });
     service.scale({ to: 1 });
@@ -59,7 +59,7 @@ describe("shutting down", () => {
     expect(signals(service.effects)).toEqual(["1 SIGINT", "2 SIGINT"]);
   });
 
-  test("leaves those alone that are draining already", () => {
+  test("does not change the stop of draining workers", () => {
     const service = new Service();
     service.deploy();
     service.run();
@@ -70,7 +70,7 @@ describe("shutting down", () => {
     expect(signals(service.effects)).toEqual(["2 SIGTERM"]);
   });
 
-  test("ends a deploy that is on its way, and answers it", () => {
+  test("ends a deploy in progress and answers it", () => {
     const service = new Service();
     service.deploy();
     const request = service.run();
@@ -79,7 +79,7 @@ describe("shutting down", () => {
     expect(signals(service.effects)).toEqual(["1 SIGTERM", "2 SIGTERM"]);
   });
 
-  test("answers a deploy that has failed already with what failed", () => {
+  test("answers a deploy that has already failed with its failure", () => {
     const service = new Service();
     service.deploy();
     const request = service.run();
@@ -89,7 +89,7 @@ describe("shutting down", () => {
     expect(outcomeOf(service.effects, request)).toMatchObject({ worker: 2, failure: { kind: "timeout" } });
   });
 
-  test("lets a record that is being written finish, and its deploy be answered", () => {
+  test("waits for a record that is being written, and for its deploy's answer", () => {
     const service = new Service();
     const deploy = service.run();
     service.spawned(1);
@@ -101,7 +101,7 @@ describe("shutting down", () => {
     expect(exitStatus(effects)).toBe(0);
   });
 
-  test("refuses what comes after it", () => {
+  test("refuses later requests", () => {
     const service = new Service();
     service.deploy();
     service.shutdown();
@@ -109,14 +109,14 @@ describe("shutting down", () => {
     expect(outcomeOf(service.effects, request)).toEqual({ kind: "refused", refusal: { kind: "shuttingDown" } });
   });
 
-  test("copes with a start that fails after its stop signal", () => {
+  test("handles a start that fails after its stop signal", () => {
     const service = new Service();
     service.run();
     service.shutdown();
     expect(exitStatus(service.spawnFailed(1))).toBe(0);
   });
 
-  test("answers even a request that comes when all is over", () => {
+  test("answers a request that arrives after its end", () => {
     const service = new Service();
     service.shutdown();
     const request = service.shutdown();

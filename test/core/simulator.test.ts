@@ -1,4 +1,4 @@
-// Whole lives of the core, each from its seed. By hand, any number: `bun test/lives/core/run.ts --seeds N --from SEED`.
+// Whole lives of the core, each from its seed. To run any number: `bun test/lives/core/run.ts --seeds N --from SEED`.
 import { expect, test } from "bun:test";
 import { Broken, describeTrace, simulate } from "../lives/core/world.ts";
 import { livesToLive } from "../lives/lives-count.ts";
@@ -8,14 +8,14 @@ const TRACED_STEPS = 30;
 const TIMEOUT_MS = 600_000;
 
 test(
-  `nothing breaks in ${SEEDS} lives, with the supervisor killed between any two steps`,
+  `no invariant breaks in ${SEEDS} lives, with the supervisor killed between any two steps`,
   () => {
     for (let seed = 1; seed <= SEEDS; seed++) expect(breakage(seed)).toBeNull();
   },
   TIMEOUT_MS,
 );
 
-test("the same seed is the same life", () => {
+test("the same seed gives the same life", () => {
   expect(describeTrace(simulate(42).trace)).toBe(describeTrace(simulate(42).trace));
 });
 

@@ -1,4 +1,4 @@
-// A plain spec, from which tests and measurements of the core make theirs.
+// A plain spec, from which the core's tests and measurements derive theirs.
 import type { Spec } from "../../src/core/model/spec.ts";
 import { emptySpec } from "../../src/spec/defaults.ts";
 

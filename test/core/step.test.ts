@@ -1,4 +1,4 @@
-// What holds for the step function as such: it never throws, shares what has not changed, and names its next deadline.
+// The step function itself: it never throws, shares unchanged values, and names its next deadline.
 import { describe, expect, test } from "bun:test";
 import { nextDeadline } from "../../src/core/deadline.ts";
 import type { CoreEvent } from "../../src/core/model/events.ts";
@@ -6,7 +6,7 @@ import { findWorker } from "../../src/core/model/workers.ts";
 import { EXIT_1, Service } from "./service.ts";
 
 describe("step", () => {
-  test("lets an event about an unknown worker, or one that means nothing, change nothing", () => {
+  test("ignores an event about an unknown worker, or one without a meaning in the current state", () => {
     const service = new Service();
     service.deploy();
     const { state, now } = service;
@@ -26,7 +26,7 @@ describe("step", () => {
     }
   });
 
-  test("keeps the identity of everything that has not changed", () => {
+  test("keeps the identity of unchanged values", () => {
     const service = new Service();
     service.deploy({ instances: 3 });
     const { workers, generations, history } = service.state;
@@ -42,14 +42,14 @@ describe("step", () => {
     expect(service.state.service).not.toBe(before);
   });
 
-  test("waits for nothing at rest", () => {
+  test("has no deadline at rest", () => {
     const service = new Service({ respawn: { baseMs: 1000 } });
     expect(nextDeadline(service.state)).toBeNull();
     service.deploy({ instances: 4, rolloutDeadlineMs: 5000, minReadyMs: 0 });
     expect(nextDeadline(service.state)).toBeNull();
   });
 
-  test("waits for the earliest of what may come due", () => {
+  test("waits for the earliest deadline", () => {
     const service = new Service({ respawn: { baseMs: 1000 } });
     service.run({ startTimeoutMs: 4000, minReadyMs: 500, rolloutDeadlineMs: 5000 });
     expect(nextDeadline(service.state)).toBe(service.now + 4000);
@@ -66,7 +66,7 @@ describe("step", () => {
     expect(nextDeadline(service.state)).toBe(service.now + 30_000);
   });
 
-  test("waits for the rollout's deadline where workers have none", () => {
+  test("waits for the rollout's deadline if workers have none", () => {
     const service = new Service();
     service.run({ startTimeoutMs: null, rolloutDeadlineMs: 5000 });
     expect(nextDeadline(service.state)).toBe(service.now + 5000);

@@ -1,4 +1,4 @@
-// What is kept of all workers, against the plain way of counting it.
+// The index of all workers, compared with a plain implementation.
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import {
@@ -20,7 +20,7 @@ import { freeze } from "./service.ts";
 
 const RUNS = Number(process.env.CRANK_PROPERTY_RUNS ?? 500);
 
-/** Many close to each other, and some far away. */
+/** Many ids close to each other, and some far away. */
 const ids = fc.oneof(fc.nat(40), fc.nat(40), fc.nat(1100), fc.nat(2 ** 31 - 1));
 const changes = fc.array(
   fc.record({ id: ids, isThere: fc.boolean(), dueAt: fc.constantFrom(NEVER, NEVER, 1, 2, 3.5, 100) }),
@@ -28,7 +28,7 @@ const changes = fc.array(
 );
 
 describe("a map by id", () => {
-  test("holds what a Map holds, in the order of the ids, and stays as it was when another is made of it", () => {
+  test("holds what a Map holds, in the order of the ids, and does not change when another is derived from it", () => {
     fc.assert(
       fc.property(changes, (life) => {
         let map: IdMap<string> = EMPTY;
@@ -60,7 +60,7 @@ describe("a map by id", () => {
     );
   });
 
-  test("tells in which entries two of them differ, whatever lies between them", () => {
+  test("finds the entries in which two maps differ, whatever lies between them", () => {
     fc.assert(
       fc.property(changes, changes, (first, second) => {
         const made = (life: typeof first): IdMap<number> =>
@@ -74,7 +74,7 @@ describe("a map by id", () => {
   });
 });
 
-/** Makes all changes of a life, so many with one owner; what is there between two owners must stay, so it is frozen. */
+/** Makes all changes of a life, so many per owner; the state between two owners must not change, so it is frozen. */
 const made = (life: readonly { id: number; isThere: boolean; dueAt: number }[], together: number) => {
   let map: IdMap<number> = EMPTY;
   let set: IdSet = NO_IDS;
@@ -93,7 +93,7 @@ const made = (life: readonly { id: number; isThere: boolean; dueAt: number }[], 
   return { map, set };
 };
 
-test("changes that are made as one lead to what each of them by itself leads to, and change nothing that was there before", () => {
+test("changes made as one have the same result as single changes, and do not modify the previous state", () => {
   fc.assert(
     fc.property(changes, fc.integer({ min: 2, max: 20 }), (life, together) => {
       expect(made(life, together)).toEqual(made(life, 1));

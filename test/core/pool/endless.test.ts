@@ -1,4 +1,4 @@
-// Services whose workers may fail as often as they like, are started at a pace, and are replaced as a fleet: einhorn's.
+// Services with einhorn's policy: workers may fail without limit, are started at a pace, and are replaced as a fleet.
 import { expect, test } from "bun:test";
 import { nextDeadline } from "../../../src/core/deadline.ts";
 import { CRANK_POLICY, type Policy } from "../../../src/core/model/state.ts";
@@ -29,11 +29,11 @@ const pass = (service: Service, ms: number): void => {
   service.send({ kind: "tick", now: service.now });
 };
 
-test("a first fleet is started at once, whatever the pace", () => {
+test("the first fleet starts at once, whatever the pace", () => {
   expect(alive(fleet({ instances: 5 }))).toBe(5);
 });
 
-test("one by one, starts keep their distance and their bound on those that are not ready", () => {
+test("in a one by one rollout, starts keep their interval and the limit on workers that are not ready", () => {
   const service = fleet({ instances: 4 });
   makeReady(service, 1, 2, 3, 4);
   service.run({ instances: 4, surge: 100, startTimeoutMs: null }, { request: null });
@@ -46,7 +46,7 @@ test("one by one, starts keep their distance and their bound on those that are n
   expect(alive(service)).toBe(6);
 });
 
-test("a fleet's old workers stay until all of the new are ready, and go together", () => {
+test("a fleet's old workers stay until all new ones are ready, and then stop together", () => {
   const service = fleet({ instances: 3 });
   makeReady(service, 1, 2, 3);
   service.run({ instances: 3, surge: 1, startTimeoutMs: null }, { request: null, order: "fleet" });
@@ -57,7 +57,7 @@ test("a fleet's old workers stay until all of the new are ready, and go together
   expect(alive(service)).toBe(3);
 });
 
-test("where starts follow at once, those after a failure do not", () => {
+test("without a start interval, starts after a failure still back off", () => {
   const service = new Service({ manner: POLICY, respawn: { baseMs: 0 } });
   service.run({ surge: 100, startTimeoutMs: null, instances: 1 }, { order: "fleet", request: null });
   const pauses: number[] = [];
@@ -73,7 +73,7 @@ test("where starts follow at once, those after a failure do not", () => {
   expect(pauses.at(-1)).toBe(30_000);
 });
 
-test("workers that fail are followed by others, later and later, and the rollout goes on", () => {
+test("failed workers are replaced with growing delays, and the rollout continues", () => {
   const service = fleet({ instances: 1 });
   for (let worker = 1; worker <= 20; worker++) {
     service.spawned(worker);

@@ -1,4 +1,4 @@
-// Workers that crank itself takes away and replaces: in which order, by which signals, and whatever `-respawn` says.
+// Workers that crank evicts and replaces: in which order, by which signals, and independently of `-respawn`.
 import { describe, expect, test } from "bun:test";
 import type { Eviction } from "../../../src/core/model/worker.ts";
 import { EXIT_0, EXIT_1, eventsOf, exitStatus, Service, signals, started } from "../service.ts";
@@ -6,7 +6,7 @@ import { EXIT_0, EXIT_1, eventsOf, exitStatus, Service, signals, started } from 
 const WATCHDOG: Eviction = { kind: "watchdog", afterMs: 10_000 };
 const NO_SURGE = { surge: 0, unavailable: 1 };
 
-/** A service whose workers 1 … n have served for a while. */
+/** A service whose workers 1 … n have served for some time. */
 const serving = (instances: number, spec: object = {}): Service => {
   const service = new Service();
   service.deploy({ instances, ...spec });
@@ -19,8 +19,8 @@ const bringUp = (service: Service, worker: number): void => {
   service.ready(worker);
 };
 
-describe("a worker that is dismissed", () => {
-  test("is replaced first and stopped after, although -respawn is off", () => {
+describe("an evicted worker", () => {
+  test("is replaced before it is stopped, although -respawn is off", () => {
     const service = serving(1);
     service.evict(1);
     expect(started(service.effects)).toEqual([2]);
@@ -33,7 +33,7 @@ describe("a worker that is dismissed", () => {
     expect(exitStatus(service.effects)).toBeUndefined();
   });
 
-  test("goes first where nothing may overlap, and crank waits for its successor", () => {
+  test("is stopped first when workers may not overlap, and crank waits for its successor", () => {
     const service = serving(1, NO_SURGE);
     service.evict(1);
     expect(signals(service.effects)).toEqual(["1 SIGTERM"]);
@@ -45,7 +45,7 @@ describe("a worker that is dismissed", () => {
     expect(service.ids("ready")).toEqual([2]);
   });
 
-  test("for its watchdog gets SIGABRT in the place of its first stop signal, and then its other ones", () => {
+  test("gets SIGABRT instead of its first stop signal for a missed watchdog, and then the others", () => {
     const service = serving(1, NO_SURGE);
     service.evict(1, WATCHDOG);
     expect(signals(service.effects)).toEqual(["1 SIGABRT"]);
@@ -53,7 +53,7 @@ describe("a worker that is dismissed", () => {
     expect(signals(service.effects)).toEqual(["1 SIGKILL tree"]);
   });
 
-  test("is dismissed once, and noted once", () => {
+  test("is evicted and reported once", () => {
     const service = serving(1);
     service.evict(1);
     expect(eventsOf(service.effects)).toContainEqual(
@@ -63,7 +63,7 @@ describe("a worker that is dismissed", () => {
     expect(service.effects).toEqual([]);
   });
 
-  test("is not missed twice when it dies before its successor is there", () => {
+  test("has one successor, even when it exits before that is ready", () => {
     const service = serving(2);
     service.evict(1);
     service.exited(1, EXIT_1);
@@ -73,7 +73,7 @@ describe("a worker that is dismissed", () => {
     expect(service.ids("starting")).toEqual([]);
   });
 
-  test("is followed by one successor, and the dead beside it by none, without respawn", () => {
+  test("has one successor, and workers that died have none, without respawn", () => {
     const service = serving(3);
     service.exited(2, EXIT_0);
     service.evict(1);
@@ -84,7 +84,7 @@ describe("a worker that is dismissed", () => {
     expect(service.ids("ready")).toEqual([3, 4]);
   });
 
-  test("is one of several that are replaced within the surge", () => {
+  test("is replaced within the surge, like the others", () => {
     const service = serving(3);
     service.evict(1);
     service.evict(2);
@@ -97,7 +97,7 @@ describe("a worker that is dismissed", () => {
     expect(service.ids("ready")).toEqual([4, 5, 6]);
   });
 
-  test("goes before the next attempt when its successor has failed, which may want what it holds", () => {
+  test("is stopped before the next attempt when its successor fails, which may need its resources", () => {
     const service = serving(1);
     service.evict(1);
     service.spawned(2);
@@ -109,7 +109,7 @@ describe("a worker that is dismissed", () => {
     expect(service.ids("ready")).toEqual([3]);
   });
 
-  test("is the only one that goes for a successor that has failed, however many are dismissed", () => {
+  test("is the only one that is stopped for a failed successor, however many are evicted", () => {
     const service = serving(3);
     for (const worker of [1, 2, 3]) service.evict(worker);
     for (const successor of [4, 5, 6]) {
@@ -120,7 +120,7 @@ describe("a worker that is dismissed", () => {
     expect(service.ids("ready")).toEqual([2, 3]);
   });
 
-  test("is replaced however often its successor fails, later and later", () => {
+  test("is replaced however often its successor fails, with growing delays", () => {
     const service = serving(1);
     service.evict(1);
     service.exited(1);
@@ -134,7 +134,7 @@ describe("a worker that is dismissed", () => {
     expect(service.ids("ready")).toEqual([6]);
   });
 
-  test("that is dismissed again and again is started no faster than one that dies", () => {
+  test("that is evicted again is started no faster than one that dies", () => {
     const service = new Service({ respawn: { baseMs: 1000 } });
     service.deploy();
     service.evict(1);
@@ -142,7 +142,7 @@ describe("a worker that is dismissed", () => {
     expect(started(service.pass(1000))).toEqual([2]);
   });
 
-  test("goes with the others in a deploy that comes meanwhile, after which no replacement is due", () => {
+  test("is replaced by a deploy that starts meanwhile, and only once", () => {
     const service = serving(2);
     service.evict(1);
     service.deploy({ instances: 2 });
@@ -162,7 +162,7 @@ describe("a worker that is dismissed", () => {
     expect(service.ids("starting")).toEqual([]);
   });
 
-  test("is stopped by a shutdown like every other, and has no successor", () => {
+  test("is stopped by a shutdown like any other, and has no successor", () => {
     const service = serving(1, NO_SURGE);
     service.evict(1);
     service.shutdown();
@@ -171,8 +171,8 @@ describe("a worker that is dismissed", () => {
   });
 });
 
-describe("a new worker that is dismissed before it is available", () => {
-  test("has failed its deploy, and the one before it serves on", () => {
+describe("a new worker that is evicted before it is available", () => {
+  test("fails its deploy, and the old one continues to serve", () => {
     const service = serving(1);
     const request = service.run({ minReadyMs: 5000 });
     bringUp(service, 2);
@@ -190,8 +190,8 @@ describe("a new worker that is dismissed before it is available", () => {
   });
 });
 
-describe("what starts, stops or is gone", () => {
-  test("cannot be dismissed", () => {
+describe("a worker that starts, stops or has exited", () => {
+  test("cannot be evicted", () => {
     const service = new Service();
     service.run();
     service.evict(1);

@@ -1,4 +1,4 @@
-// The pace of a rollout: pauses between replacements, and places for those that drain.
+// The pace of a rollout: pauses between replacements, and the limit on draining workers.
 import { describe, expect, test } from "bun:test";
 import { nextDeadline } from "../../../src/core/deadline.ts";
 import { EXIT_1, eventsOf, outcomeOf, Service, signals, started } from "../service.ts";
@@ -22,7 +22,7 @@ const waitings = (service: Service): unknown[] =>
   eventsOf(service.effects).filter(({ kind }) => kind === "rolloutWaiting" || kind === "rolloutGoesOn");
 
 describe("a pause", () => {
-  test("lies between the end of one replacement and the start of the next", () => {
+  test("lasts from the end of one replacement to the start of the next", () => {
     const service = serving({ instances: 3 });
     service.run({ instances: 3, pauseMs: 5000 });
     bringUp(service, 4);
@@ -41,7 +41,7 @@ describe("a pause", () => {
     expect(waitings(service)).toEqual([{ kind: "rolloutGoesOn", generation: 2 }]);
   });
 
-  test("is not held after the last replacement, nor before the first", () => {
+  test("does not follow the last replacement or precede the first", () => {
     const service = serving({ instances: 1 });
     service.run({ instances: 1, pauseMs: 5000 });
     expect(service.ids("starting")).toEqual([2]);
@@ -52,7 +52,7 @@ describe("a pause", () => {
     expect(nextDeadline(service.state)).toBeNull();
   });
 
-  test("does not slow down a first deploy, which replaces no worker", () => {
+  test("does not slow down the first deploy, which replaces no worker", () => {
     const service = new Service();
     service.run({ instances: 3, pauseMs: 5000 });
     expect(service.ids("starting")).toEqual([1, 2, 3]);
@@ -60,7 +60,7 @@ describe("a pause", () => {
     expect(service.state.service.rollout).toBeNull();
   });
 
-  test("begins with the successor's availability where the old one goes first", () => {
+  test("starts when the successor is available if the old worker is stopped first", () => {
     const service = serving({ instances: 2, ...NO_SURGE });
     service.run({ instances: 2, ...NO_SURGE, pauseMs: 5000 });
     expect(signals(service.effects)).toEqual(["1 SIGTERM"]);
@@ -72,7 +72,7 @@ describe("a pause", () => {
     expect(signals(service.effects)).toEqual(["2 SIGTERM"]);
   });
 
-  test("does not keep what died from being replaced", () => {
+  test("does not delay the replacement of workers that died", () => {
     const service = serving({ instances: 3 });
     service.run({ instances: 3, pauseMs: 5000, retries: 1 });
     bringUp(service, 4);
@@ -80,7 +80,7 @@ describe("a pause", () => {
     expect(started(service.effects)).toEqual([5]);
   });
 
-  test("does not keep a worker that is not alive from being replaced", () => {
+  test("does not delay the replacement of a worker that fails its liveness probe", () => {
     const service = serving({ instances: 3 });
     service.run({ instances: 3, pauseMs: 5000 });
     bringUp(service, 4);
@@ -88,7 +88,7 @@ describe("a pause", () => {
     expect(started(service.effects)).toEqual([5]);
   });
 
-  test("ends with the rollout that is rolled back, which is not slowed down", () => {
+  test("ends when the rollout is rolled back, which is not slowed down", () => {
     const service = serving({ instances: 3 });
     const request = service.run({ instances: 3, pauseMs: 5000, retries: 0 });
     bringUp(service, 4);
@@ -101,7 +101,7 @@ describe("a pause", () => {
     expect(service.ids("starting").length).toBe(2);
   });
 
-  test("does not hold up the deploy that supersedes the one that paused", () => {
+  test("does not delay a deploy that supersedes the paused one", () => {
     const service = serving({ instances: 3 });
     service.run({ instances: 3, pauseMs: 5000 });
     bringUp(service, 4);
@@ -109,7 +109,7 @@ describe("a pause", () => {
     expect(started(service.effects)).toEqual([5]);
   });
 
-  test("counts for the rollout's deadline", () => {
+  test("counts towards the rollout's deadline", () => {
     const service = serving({ instances: 2 });
     const request = service.run({ instances: 2, pauseMs: 5000, rolloutDeadlineMs: 3000 });
     bringUp(service, 3);
@@ -118,8 +118,8 @@ describe("a pause", () => {
   });
 });
 
-describe("with a limit on how many drain", () => {
-  test("the next replacement begins when a place is free", () => {
+describe("with a limit on draining workers", () => {
+  test("the next replacement starts when the limit permits it", () => {
     const service = serving({ instances: 3 });
     service.run({ instances: 3, maxDraining: 1 });
     bringUp(service, 4);
@@ -134,7 +134,7 @@ describe("with a limit on how many drain", () => {
     expect(waitings(service)).toEqual([{ kind: "rolloutGoesOn", generation: 2 }]);
   });
 
-  test("those of earlier generations that still drain count too, and a deploy meanwhile waits for them", () => {
+  test("draining workers of earlier generations count too, and a deploy waits for them", () => {
     const service = serving({ instances: 2 });
     service.run({ instances: 2, maxDraining: 2 });
     bringUp(service, 3);
@@ -148,20 +148,20 @@ describe("with a limit on how many drain", () => {
     expect(started(service.effects)).toEqual([5]);
   });
 
-  test("a place that another one takes meanwhile is waited for before an old worker is stopped", () => {
+  test("no more replacements start than old workers may drain", () => {
     const service = serving({ instances: 2, surge: 2 });
     service.run({ instances: 2, surge: 2, maxDraining: 1 });
-    // Only so many are started as will find a place.
+    // No more are started than old workers may drain.
     expect(started(service.effects)).toEqual([3]);
   });
 
-  test("without a surge no worker is stopped before there is a place", () => {
+  test("without a surge no more workers are stopped than may drain", () => {
     const service = serving({ instances: 4, surge: 0, unavailable: 3 });
     service.run({ instances: 4, surge: 0, unavailable: 3, maxDraining: 2 });
     expect(signals(service.effects)).toEqual(["1 SIGTERM", "2 SIGTERM"]);
   });
 
-  test("the way back starts what is missing at once, and tells the new ones to go as there are places", () => {
+  test("a rollback starts missing workers at once, and stops the new ones within the limit", () => {
     const service = serving({ instances: 2, maxDraining: 1 });
     const request = service.run({ instances: 2, maxDraining: 2, retries: 0 });
     bringUp(service, 3);
@@ -175,7 +175,7 @@ describe("with a limit on how many drain", () => {
     expect(signals(service.effects)).toEqual(["3 SIGTERM"]);
   });
 
-  test("a worker that is not alive goes without a place", () => {
+  test("a worker that fails its liveness probe is not limited", () => {
     const service = serving({ instances: 2 });
     service.deploy({ instances: 2, maxDraining: 1 });
     service.pass(60_000);

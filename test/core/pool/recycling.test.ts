@@ -1,4 +1,4 @@
-// Replacing workers that serve because they are old or large.
+// Replacing serving workers that are too old or too large.
 import { describe, expect, test } from "bun:test";
 import { nextDeadline } from "../../../src/core/deadline.ts";
 import { ownLimit } from "../../../src/core/model/age.ts";
@@ -27,7 +27,7 @@ const sizes = (service: Service, bytes: Readonly<Record<number, number>>): void 
 };
 
 describe("a worker's own limit", () => {
-  test("is up to a tenth below the spec's, the same every time, and not its neighbour's", () => {
+  test("is up to a tenth below the spec's, constant, and different from its neighbour's", () => {
     const limits = Array.from({ length: 100 }, (_, id) => ownLimit(HOUR, id + 1));
     for (const limit of limits) {
       expect(limit).toBeGreaterThan(HOUR * 0.9);
@@ -40,7 +40,7 @@ describe("a worker's own limit", () => {
 });
 
 describe("a worker that is too old", () => {
-  test("is replaced, by a successor that comes first", () => {
+  test("is replaced after its successor is ready", () => {
     const service = serving({ maxAgeMs: HOUR });
     expect(nextDeadline(service.state)).toBe(service.now + ownLimit(HOUR, 1));
     service.pass(HOUR);
@@ -51,14 +51,14 @@ describe("a worker that is too old", () => {
     expect(signals(service.effects)).toEqual(["1 SIGTERM"]);
   });
 
-  test("goes first where there is no surge", () => {
+  test("is stopped first without a surge", () => {
     const service = serving({ instances: 2, maxAgeMs: HOUR, stopSteps: [], ...NO_SURGE });
     service.pass(HOUR);
     expect(signals(service.effects).length).toBe(1);
     expect(started(service.effects)).toEqual([]);
   });
 
-  test("waits for the one before it, until that one's successor serves", () => {
+  test("waits until the successor of the previous one serves", () => {
     const service = serving({ instances: 3, maxAgeMs: HOUR });
     service.pass(HOUR);
     expect(dismissals(service)).toEqual(["age"]);
@@ -71,7 +71,7 @@ describe("a worker that is too old", () => {
     expect(service.ids("starting")).toEqual([5]);
   });
 
-  test("waits for the pause after the one before it", () => {
+  test("waits for the pause after the previous one", () => {
     const service = serving({ instances: 3, maxAgeMs: HOUR, pauseMs: 60_000 });
     service.pass(HOUR);
     bringUp(service, 4);
@@ -81,7 +81,7 @@ describe("a worker that is too old", () => {
     expect(dismissals(service)).toEqual(["age"]);
   });
 
-  test("waits for a place where so many drain as may", () => {
+  test("waits while as many workers drain as may", () => {
     const service = serving({ instances: 3, maxAgeMs: HOUR, maxDraining: 1, stopSteps: [] });
     service.pass(HOUR);
     bringUp(service, 4);
@@ -93,14 +93,14 @@ describe("a worker that is too old", () => {
     expect(dismissals(service)).toEqual(["age"]);
   });
 
-  test("waits for a rollout, which replaces it anyway", () => {
+  test("waits for a rollout, which replaces it", () => {
     const service = serving({ maxAgeMs: HOUR });
     service.run({ maxAgeMs: HOUR, startTimeoutMs: null });
     service.pass(HOUR);
     expect(dismissals(service)).toEqual([]);
   });
 
-  test("waits where others are missing", () => {
+  test("waits while workers are missing", () => {
     const service = serving({ instances: 2, maxAgeMs: HOUR, startTimeoutMs: null }, { baseMs: 1000 });
     service.pass(HOUR / 2);
     service.exited(2, EXIT_1);
@@ -111,7 +111,7 @@ describe("a worker that is too old", () => {
     expect(dismissals(service)).toEqual(["age"]);
   });
 
-  test("stays, if its successor cannot be started, until one can", () => {
+  test("stays until a successor can be started", () => {
     const service = serving({ maxAgeMs: HOUR });
     service.pass(HOUR);
     service.spawned(2);
@@ -124,10 +124,10 @@ describe("a worker that is too old", () => {
   });
 });
 
-describe("the memory", () => {
+describe("memory use", () => {
   const LIMITED = { instances: 2, maxMemory: 1000, memoryIntervalMs: 60_000 };
 
-  test("is looked at at the spec's interval while all is well, and not during a rollout", () => {
+  test("is measured at the spec's interval, and not during a rollout", () => {
     const service = serving(LIMITED);
     service.pass(59_999);
     expect(service.effects).toEqual([]);
@@ -140,11 +140,11 @@ describe("the memory", () => {
     expect(service.effects).toEqual([]);
   });
 
-  test("is not looked at where there is no limit to it", () => {
+  test("is not measured without a limit", () => {
     expect(nextDeadline(serving({ instances: 2 }).state)).toBeNull();
   });
 
-  test("makes a worker go that uses more than its limit, the one furthest beyond it first", () => {
+  test("above its limit has a worker replaced, the one furthest above it first", () => {
     const service = serving(LIMITED);
     sizes(service, { 1: 1100, 2: 1900, 99: 5000 });
     expect(eventsOf(service.effects)).toContainEqual(
@@ -163,7 +163,7 @@ describe("the memory", () => {
     expect(started(service.effects)).toEqual([4]);
   });
 
-  test("leaves a worker alone that keeps to its limit", () => {
+  test("below its limit does nothing", () => {
     const service = serving(LIMITED);
     sizes(service, { 1: 900, 2: ownLimit(1000, 2) });
     expect(service.effects).toEqual([]);

@@ -1,9 +1,9 @@
-// Reloads: the same again, at once or after what is in flight.
+// Reloads: a deploy of the current run, at once or after the rollout in progress.
 import { describe, expect, test } from "bun:test";
 import { EXIT_1, Service, started } from "../service.ts";
 
 describe("a reload", () => {
-  test("deploys what runs again, at the number of workers that it was scaled to", () => {
+  test("deploys the current run again, with the number of workers that it was scaled to", () => {
     const service = new Service();
     service.deploy({ instances: 1, surge: 3 });
     service.scale({ to: 2 });
@@ -11,7 +11,7 @@ describe("a reload", () => {
     expect(service.state.service.rollout).toMatchObject({ generation: 2, origin: "crank" });
   });
 
-  test("that comes in a rollout waits for its end, and deploys what that has brought", () => {
+  test("during a rollout waits for its end, and deploys its result", () => {
     const service = new Service();
     service.deploy();
     service.run({ command: ["new"] });
@@ -22,7 +22,7 @@ describe("a reload", () => {
     expect(service.state.generations[3]?.spec.command).toEqual(["new"]);
   });
 
-  test("is one more, however many were wanted meanwhile", () => {
+  test("runs once, however many were requested meanwhile", () => {
     const service = new Service();
     service.deploy();
     for (let time = 0; time < 5; time++) service.reload();
@@ -35,7 +35,7 @@ describe("a reload", () => {
     expect(service.state.service).toMatchObject({ rollout: null, queuedReload: null, current: 3 });
   });
 
-  test("that waits for a rollout that fails deploys what ran before", () => {
+  test("that waits for a failing rollout deploys the previous generation", () => {
     const service = new Service();
     service.deploy({ command: ["old"] });
     service.run({ command: ["broken"] });
@@ -46,7 +46,7 @@ describe("a reload", () => {
     expect(service.state.generations[3]?.spec.command).toEqual(["old"]);
   });
 
-  test("is nothing where nothing runs, and on the way down", () => {
+  test("does nothing when nothing runs, and during a shutdown", () => {
     const service = new Service();
     expect(started(service.reload())).toEqual([]);
     service.deploy();

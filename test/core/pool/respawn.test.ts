@@ -1,11 +1,11 @@
-// Workers that die between rollouts: started again with respawn, and without it the end of crank with the last of them.
+// Workers that exit between rollouts: restarted with respawn; without it crank exits with the last of them.
 import { describe, expect, test } from "bun:test";
 import { findWorker } from "../../../src/core/model/workers.ts";
 import { startDelay } from "../../../src/core/worker/backoff.ts";
 import { EXIT_0, EXIT_1, eventsOf, exitStatus, KILLED, Service, signals, started } from "../service.ts";
 
 describe("the delay before a start", () => {
-  test("grows by half with each death before ready, to thirty seconds", () => {
+  test("grows by half with each exit before readiness, up to thirty seconds", () => {
     expect([0, 1, 2, 3].map((deaths) => startDelay(1000, deaths))).toEqual([1000, 1500, 2250, 3375]);
     expect(startDelay(1000, 9)).toBe(30_000);
     expect(startDelay(1000, 1_000_000)).toBe(30_000);
@@ -14,7 +14,7 @@ describe("the delay before a start", () => {
 });
 
 describe("with respawn", () => {
-  test("a worker that had lived for a while is started again at once", () => {
+  test("a worker that had run for some time is restarted at once", () => {
     const service = new Service({ respawn: { baseMs: 1000 } });
     service.deploy();
     service.now += 5000;
@@ -22,7 +22,7 @@ describe("with respawn", () => {
     expect(service.state.service.restarts).toBe(1);
   });
 
-  test("a worker that dies right after its start waits for the rest of the interval", () => {
+  test("a worker that exits right after its start is restarted after the rest of the interval", () => {
     const service = new Service({ respawn: { baseMs: 1000 } });
     service.deploy();
     service.now += 400;
@@ -32,7 +32,7 @@ describe("with respawn", () => {
     expect(started(service.pass(1))).toEqual([2]);
   });
 
-  test("a worker that gets ready and dies before it is available keeps the growing wait", () => {
+  test("a worker that exits between ready and available keeps the growing delay", () => {
     const service = new Service({ respawn: { baseMs: 1000 } });
     service.run({ minReadyMs: 500 });
     service.spawned(1);
@@ -57,7 +57,7 @@ describe("with respawn", () => {
     expect(service.state.service.deaths).toBe(0);
   });
 
-  test("deaths before ready make the wait longer, and a ready worker makes it short again", () => {
+  test("exits before readiness extend the delay, and a ready worker resets it", () => {
     const service = new Service({ respawn: { baseMs: 1000 } });
     service.deploy();
     service.now += 5000;
@@ -76,7 +76,7 @@ describe("with respawn", () => {
     expect(eventsOf(service.effects)).toContainEqual({ kind: "respawnScheduled", inMs: 1000 });
   });
 
-  test("a worker that does not get ready in time is killed and another one started", () => {
+  test("a worker that is not ready in time is killed and replaced", () => {
     const service = new Service({ respawn: { baseMs: 1000 } });
     service.deploy();
     service.now += 5000;
@@ -95,7 +95,7 @@ describe("with respawn", () => {
     });
   });
 
-  test("a service without a surge starts another only when the one that was killed is gone", () => {
+  test("a service without a surge starts the replacement when the killed worker has exited", () => {
     const service = new Service({ respawn: { baseMs: 0 } });
     service.deploy({ surge: 0, unavailable: 1 });
     service.exited(1, EXIT_1);
@@ -104,7 +104,7 @@ describe("with respawn", () => {
     expect(started(service.exited(2, KILLED))).toEqual([3]);
   });
 
-  test("a whole pool that dies is started again", () => {
+  test("a whole pool that dies is restarted", () => {
     const service = new Service({ respawn: { baseMs: 1000 } });
     service.deploy({ instances: 3 });
     service.now += 5000;
@@ -112,7 +112,7 @@ describe("with respawn", () => {
     expect(service.ids("starting")).toHaveLength(3);
   });
 
-  test("a deploy does not wait for what the one before it has done", () => {
+  test("a deploy does not wait for the previous one's backoff", () => {
     const service = new Service({ respawn: { baseMs: 1000 } });
     service.deploy();
     service.exited(1, EXIT_1);
@@ -121,13 +121,13 @@ describe("with respawn", () => {
     expect(started(service.effects)).toEqual([2]);
   });
 
-  test("crank stays when nothing is left", () => {
+  test("crank stays when no worker is left", () => {
     const service = new Service({ respawn: { baseMs: 1000 } });
     service.deploy();
     expect(exitStatus(service.exited(1, EXIT_1))).toBeUndefined();
   });
 
-  test("a new worker gets the lowest index that no worker has", () => {
+  test("a new worker gets the lowest free index", () => {
     const service = new Service({ respawn: { baseMs: 0 } });
     service.deploy({ instances: 3 });
     service.exited(2, EXIT_1);
@@ -136,20 +136,20 @@ describe("with respawn", () => {
 });
 
 describe("with respawn for pools", () => {
-  test("a pool that loses a worker gets another", () => {
+  test("a pool replaces a lost worker", () => {
     const service = new Service({ respawn: { baseMs: 1000, pools: true } });
     service.deploy({ instances: 2 });
     service.now += 5000;
     expect(started(service.exited(1, EXIT_1))).toEqual([3]);
   });
 
-  test("a single worker that dies ends crank", () => {
+  test("a single worker that exits ends crank", () => {
     const service = new Service({ respawn: { baseMs: 1000, pools: true } });
     service.deploy();
     expect(exitStatus(service.exited(1, EXIT_1))).toBe(1);
   });
 
-  test("a single worker that was scaled to a pool is started again", () => {
+  test("a single worker that was scaled to a pool is restarted", () => {
     const service = new Service({ respawn: { baseMs: 1000, pools: true } });
     service.deploy();
     service.scale({ to: 2 });
@@ -168,7 +168,7 @@ describe("with respawn for pools", () => {
   });
 });
 
-describe("without respawn crank exits when the last worker is gone", () => {
+describe("without respawn crank exits after the last worker", () => {
   test("with status 0 after a clean end", () => {
     const service = new Service();
     service.deploy({ instances: 2 });
@@ -182,19 +182,19 @@ describe("without respawn crank exits when the last worker is gone", () => {
     expect(exitStatus(service.exited(1, EXIT_1))).toBe(1);
   });
 
-  test("with status 1 after a signal that it did not send", () => {
+  test("with status 1 after a signal that crank did not send", () => {
     const service = new Service();
     service.deploy();
     expect(exitStatus(service.exited(1, { kind: "signal", signal: "SIGSEGV", core: true }))).toBe(1);
   });
 
-  test("with status 1 when it is not known how it ended", () => {
+  test("with status 1 after an unknown ending", () => {
     const service = new Service();
     service.deploy();
     expect(exitStatus(service.exited(1, { kind: "unknown" }))).toBe(1);
   });
 
-  test("and not before those that drain are gone: what they end with does not count", () => {
+  test("but waits for draining workers, whose exit status does not count", () => {
     const service = new Service();
     service.deploy();
     service.run();
@@ -205,7 +205,7 @@ describe("without respawn crank exits when the last worker is gone", () => {
     expect(exitStatus(service.exited(1, EXIT_0))).toBe(1);
   });
 
-  test("but not during a deploy, which goes on", () => {
+  test("but not during a deploy, which continues", () => {
     const service = new Service();
     service.deploy();
     service.run();
@@ -216,17 +216,17 @@ describe("without respawn crank exits when the last worker is gone", () => {
     expect(service.state.service.current).toBe(2);
   });
 
-  test("with status 1 when a deploy has failed meanwhile", () => {
+  test("with status 1 when a deploy has failed", () => {
     const service = new Service();
     service.deploy();
     service.run({ instances: 1 });
     service.exited(1, EXIT_0);
-    // The way back starts the old one again; only when that fails, too, nothing is left.
+    // The rollback restarts the old worker; only when that fails too, no worker is left.
     expect(started(service.spawnFailed(2))).toEqual([3]);
     expect(exitStatus(service.spawnFailed(3))).toBe(1);
   });
 
-  test("and not before the record is written", () => {
+  test("but not before the record is written", () => {
     const service = new Service();
     service.run();
     service.spawned(1);
@@ -235,7 +235,7 @@ describe("without respawn crank exits when the last worker is gone", () => {
     expect(exitStatus(service.recorded())).toBe(0);
   });
 
-  test("once", () => {
+  test("only once", () => {
     const service = new Service();
     service.deploy();
     expect(exitStatus(service.exited(1))).toBe(0);
@@ -243,7 +243,7 @@ describe("without respawn crank exits when the last worker is gone", () => {
     expect(service.exited(1)).toEqual([]);
   });
 
-  test("but a fresh one waits for its first deploy", () => {
+  test("but waits for its first deploy", () => {
     const service = new Service();
     expect(service.send({ kind: "tick", now: service.now })).toEqual([]);
   });

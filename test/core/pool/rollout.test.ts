@@ -1,10 +1,10 @@
-// Rollouts of pools: how many start and go at once, and the way back.
+// Rollouts of pools: how many workers start and stop at once, and the rollback.
 import { describe, expect, test } from "bun:test";
 import { findWorker } from "../../../src/core/model/workers.ts";
 import { EXIT_1, exitStatus, outcomeOf, Service, signals, started } from "../service.ts";
 
 describe("a rollout of a pool", () => {
-  test("replaces one after the other with a surge of one", () => {
+  test("replaces one worker after the other with a surge of one", () => {
     const service = new Service();
     service.deploy({ instances: 3 });
     service.run({ instances: 3 });
@@ -22,14 +22,14 @@ describe("a rollout of a pool", () => {
     expect(service.state.service.current).toBe(2);
   });
 
-  test("starts as many at once as the surge allows", () => {
+  test("starts as many workers at once as the surge allows", () => {
     const service = new Service();
     service.deploy({ instances: 4 });
     service.run({ instances: 4, surge: 3 });
     expect(started(service.effects)).toEqual([5, 6, 7]);
   });
 
-  test("without a surge stops first, and starts when there is room again", () => {
+  test("without a surge stops a worker before it starts one", () => {
     const service = new Service();
     service.deploy({ instances: 3 });
     service.run({ instances: 3, surge: 0, unavailable: 1 });
@@ -40,14 +40,14 @@ describe("a rollout of a pool", () => {
     expect(signals(service.ready(4))).toEqual(["2 SIGTERM"]);
   });
 
-  test("with neither surge nor unavailable goes as if one might be missing", () => {
+  test("with neither surge nor unavailable acts as with unavailable one", () => {
     const service = new Service();
     service.deploy();
     service.run({ surge: 0, unavailable: 0 });
     expect(signals(service.effects)).toEqual(["1 SIGTERM"]);
   });
 
-  test("with a surge keeps all available even where some might be missing", () => {
+  test("with a surge keeps all workers available even if some may be unavailable", () => {
     const service = new Service();
     service.deploy({ instances: 3 });
     service.run({ instances: 3, surge: 1, unavailable: 1 });
@@ -55,7 +55,7 @@ describe("a rollout of a pool", () => {
     expect(started(service.effects)).toEqual([4]);
   });
 
-  test("that finds its places taken by workers that never get ready takes one of them", () => {
+  test("stops a worker that never becomes ready when it needs its place", () => {
     const service = new Service({ respawn: { baseMs: 0 } });
     service.deploy({ instances: 3 });
     service.exited(1, EXIT_1);
@@ -66,7 +66,7 @@ describe("a rollout of a pool", () => {
     expect(started(service.exited(4))).toEqual([6]);
   });
 
-  test("to fewer workers lets the superfluous go first", () => {
+  test("to fewer workers stops the superfluous ones first", () => {
     const service = new Service();
     service.deploy({ instances: 4 });
     service.run({ instances: 2 });
@@ -74,7 +74,7 @@ describe("a rollout of a pool", () => {
     expect(started(service.effects)).toEqual([5]);
   });
 
-  test("goes on when an old worker dies meanwhile, and does not start it again", () => {
+  test("continues when an old worker exits, and does not restart it", () => {
     const service = new Service({ respawn: { baseMs: 0 } });
     service.deploy({ instances: 2 });
     service.run({ instances: 2 });
@@ -83,7 +83,7 @@ describe("a rollout of a pool", () => {
     expect(started(effects)).toEqual([4]);
   });
 
-  test("replaces a new worker that dies after it was available, but not in a tight loop", () => {
+  test("replaces a new worker that exits after it was available, with a backoff", () => {
     const service = new Service();
     service.deploy({ instances: 2 });
     service.run({ instances: 2, surge: 2 });
@@ -93,7 +93,7 @@ describe("a rollout of a pool", () => {
     expect(started(service.pass(1000))).toEqual([5]);
   });
 
-  test("lets those go first that are not available", () => {
+  test("stops unavailable workers first", () => {
     const service = new Service({ respawn: { baseMs: 0 } });
     service.deploy({ instances: 2 });
     service.exited(1, EXIT_1);
@@ -104,8 +104,8 @@ describe("a rollout of a pool", () => {
   });
 });
 
-describe("the way back", () => {
-  test("starts again what had gone, and keeps new workers that serve until then", () => {
+describe("a rollback", () => {
+  test("restarts the stopped workers, and keeps new workers that serve until then", () => {
     const service = new Service();
     service.deploy({ instances: 3 });
     const request = service.run({ instances: 3 });
@@ -123,7 +123,7 @@ describe("the way back", () => {
     expect(service.ids("ready")).toEqual([2, 3, 6]);
   });
 
-  test("does not give up while new workers hold the place: starts are tried again, later and later", () => {
+  test("retries starts with growing delays while new workers serve", () => {
     const service = new Service();
     service.deploy({ instances: 2 });
     service.run({ instances: 2 });
@@ -138,7 +138,7 @@ describe("the way back", () => {
     expect(signals(service.ready(6))).toEqual(["3 SIGTERM"]);
   });
 
-  test("without a surge waits until the failed one is gone", () => {
+  test("without a surge waits until the failed worker has exited", () => {
     const service = new Service();
     service.deploy({ surge: 0, unavailable: 1 });
     service.run({ surge: 0, unavailable: 1, rolloutDeadlineMs: 1000 });
@@ -151,7 +151,7 @@ describe("the way back", () => {
     expect(service.state.service.rollout).toBeNull();
   });
 
-  test("to nothing stops all, and crank waits for another request", () => {
+  test("without a previous generation stops all workers, and crank waits for another request", () => {
     const service = new Service();
     const request = service.run({ instances: 2, surge: 0, unavailable: 1 });
     service.spawned(1);
@@ -164,7 +164,7 @@ describe("the way back", () => {
     expect(started(service.effects)).toEqual([3]);
   });
 
-  test("to nothing of what crank wanted itself ends it with status 1", () => {
+  test("of crank's own first deploy ends it with status 1", () => {
     const service = new Service();
     service.run({}, { request: null });
     expect(exitStatus(service.spawnFailed(1))).toBe(1);

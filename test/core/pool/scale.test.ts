@@ -1,4 +1,4 @@
-// Scaling: more or fewer workers of what is current.
+// Scaling: more or fewer workers of the current generation.
 import { describe, expect, test } from "bun:test";
 import { findWorker } from "../../../src/core/model/workers.ts";
 import { EXIT_1, eventsOf, exitStatus, outcomeOf, Service, signals, started } from "../service.ts";
@@ -13,7 +13,7 @@ describe("scaling", () => {
     expect(eventsOf(service.effects)).toContainEqual({ kind: "scaled", from: 1, to: 3 });
   });
 
-  test("down stops those that are not available first, then the oldest", () => {
+  test("down stops unavailable workers first, then the oldest", () => {
     const service = new Service();
     service.deploy({ instances: 3 });
     service.scale({ by: 1 });
@@ -30,7 +30,7 @@ describe("scaling", () => {
     expect(service.state.generations[1]?.spec.instances).toBe(1);
   });
 
-  test("to nothing leaves crank there, and up again starts new workers", () => {
+  test("to zero leaves crank running, and up again starts new workers", () => {
     const service = new Service();
     service.deploy();
     service.scale({ to: 0 });
@@ -39,7 +39,7 @@ describe("scaling", () => {
     expect(started(service.effects)).toEqual([2, 3]);
   });
 
-  test("up with a worker that fails leaves it at that without respawn", () => {
+  test("up with a worker that fails does not retry without respawn", () => {
     const service = new Service();
     service.deploy();
     service.scale({ to: 2 });
@@ -49,7 +49,7 @@ describe("scaling", () => {
     expect(service.ids("ready")).toEqual([1]);
   });
 
-  test("up with a worker that fails tries again with respawn", () => {
+  test("up with a worker that fails retries with respawn", () => {
     const service = new Service({ respawn: { baseMs: 1000 } });
     service.deploy();
     service.now += 5000;
@@ -58,7 +58,7 @@ describe("scaling", () => {
     expect(started(service.pass(1500))).toEqual([3]);
   });
 
-  test("up without a surge leaves a place to one that was dismissed, until it is gone", () => {
+  test("up without a surge waits until an evicted worker has exited", () => {
     const service = new Service({ respawn: { baseMs: 1000 } });
     service.deploy({ instances: 2, surge: 0, unavailable: 1 });
     service.exited(1, EXIT_1);
@@ -76,7 +76,7 @@ describe("scaling", () => {
     expect(service.ids("starting")).toEqual([8]);
   });
 
-  test("to the number that there should be replaces those that died", () => {
+  test("to the current number replaces workers that died", () => {
     const service = new Service();
     service.deploy({ instances: 2 });
     service.exited(1, EXIT_1);
@@ -94,7 +94,7 @@ describe("scaling", () => {
     });
   });
 
-  test("is refused where nothing runs, during a rollout, and on the way down", () => {
+  test("is refused when nothing runs, during a rollout, and during a shutdown", () => {
     const service = new Service();
     const refusals: unknown[] = [];
     const scale = () => {

@@ -1,4 +1,4 @@
-// Attempts place by place: every worker has its own, in rollouts and between them.
+// Attempts per worker, in rollouts and between them.
 import { describe, expect, test } from "bun:test";
 import { CRANK_POLICY } from "../../../src/core/model/state.ts";
 import { EXIT_0, EXIT_1, eventsOf, exitStatus, Service, signals, started } from "../service.ts";
@@ -17,7 +17,7 @@ const POLICY = {
 const service = (): Service => new Service({ respawn: { baseMs: 0 }, manner: POLICY });
 const ALL_AT_ONCE = { instances: 3, surge: 1000 };
 
-/** Lets every worker that starts become ready. */
+/** Makes every starting worker ready. */
 const allReady = (it: Service): void => {
   for (const { id } of it.workers("starting")) {
     it.spawned(id);
@@ -26,7 +26,7 @@ const allReady = (it: Service): void => {
 };
 
 describe("a worker that fails before it is ready", () => {
-  test("is followed at once by the next attempt at its place, until there is none left", () => {
+  test("is retried at once until it has no attempt left", () => {
     const it = service();
     it.deploy({ instances: 2, retries: 2 });
     it.exited(1, EXIT_1);
@@ -41,7 +41,7 @@ describe("a worker that fails before it is ready", () => {
     expect(it.ids("ready")).toEqual([2]);
   });
 
-  test("has its attempts for itself: the others' do not count", () => {
+  test("has its own attempts, independent of the others'", () => {
     const it = service();
     it.run({ instances: 3, retries: 1 });
     for (const id of [1, 2, 3]) it.exited(id, EXIT_1);
@@ -50,7 +50,7 @@ describe("a worker that fails before it is ready", () => {
     expect(it.state.service.current).toBe(1);
   });
 
-  test("at the first start leaves the others, and with none left it is the end", () => {
+  test("at the first start leaves the others running, and crank exits after the last", () => {
     const it = service();
     it.run({ instances: 2 }, { request: null });
     it.exited(1, EXIT_1);
@@ -59,7 +59,7 @@ describe("a worker that fails before it is ready", () => {
     expect(exitStatus(it.effects)).toBe(0);
   });
 
-  test("because it was late is ended step by step, while the next attempt is under way", () => {
+  test("because it is late is stopped step by step during the next attempt", () => {
     const it = service();
     it.run({ retries: 1, startTimeoutMs: 3000 });
     it.spawned(1);
@@ -70,7 +70,7 @@ describe("a worker that fails before it is ready", () => {
     expect(signals(it.pass(3000))).toEqual(["1 SIGKILL tree"]);
   });
 
-  test("in the place of the last one that was left is the end as well", () => {
+  test("as a replacement of the last worker ends crank", () => {
     const it = service();
     it.deploy();
     it.exited(1, EXIT_0);
@@ -81,7 +81,7 @@ describe("a worker that fails before it is ready", () => {
 });
 
 describe("a reload", () => {
-  test("gives every worker a successor at once, and each that gets ready releases one", () => {
+  test("gives every worker a successor at once, and each ready one releases one", () => {
     const it = service();
     it.deploy(ALL_AT_ONCE);
     it.reload();
@@ -94,7 +94,7 @@ describe("a reload", () => {
     expect(signals(it.effects)).toEqual(["2 SIGTERM"]);
   });
 
-  test("whose successor uses up its attempts keeps the old workers that were not released, and the healthy successors", () => {
+  test("whose successor runs out of attempts keeps the healthy successors and the old workers that were not released", () => {
     const it = service();
     it.deploy(ALL_AT_ONCE);
     it.reload();
@@ -115,7 +115,7 @@ describe("a reload", () => {
     expect(started(it.effects)).toHaveLength(3);
   });
 
-  test("does not forget whom a second attempt is to release", () => {
+  test("remembers which worker a second attempt is to release", () => {
     const it = service();
     it.deploy({ surge: 1000, retries: 1 });
     it.reload();
@@ -127,7 +127,7 @@ describe("a reload", () => {
 });
 
 describe("scaling", () => {
-  test("in a rollout goes on with the new number", () => {
+  test("in a rollout continues with the new number", () => {
     const it = service();
     it.deploy(ALL_AT_ONCE);
     it.reload();
@@ -139,7 +139,7 @@ describe("scaling", () => {
     expect([it.ids("ready").length, it.state.service.current]).toEqual([1, 2]);
   });
 
-  test("down in a rollout that fails then leaves no more than are wanted", () => {
+  test("down in a rollout that then fails leaves no more workers than wanted", () => {
     const it = service();
     it.deploy(ALL_AT_ONCE);
     it.reload();
@@ -148,7 +148,7 @@ describe("scaling", () => {
     expect(it.ids("ready")).toHaveLength(2);
   });
 
-  test("to nothing ends crank with its last worker", () => {
+  test("to zero ends crank with its last worker", () => {
     const it = service();
     it.deploy();
     it.scale({ by: -1 });

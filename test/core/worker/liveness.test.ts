@@ -1,11 +1,11 @@
-// Ready workers that are asked whether they are alive: when they are asked, and what their answers lead to.
+// Liveness probes of ready workers: when they are sent, and what their answers lead to.
 import { describe, expect, test } from "bun:test";
 import { ASKED, eventsOf, Service, signals, started } from "../service.ts";
 
 const probes = (service: Service) =>
   service.effects.flatMap((effect) => (effect.kind === "probe" ? [effect.probe] : []));
 
-/** A service with one ready worker that is asked every second; two bad answers in a row are too many. */
+/** A service with one ready worker that is probed every second; two bad answers in a row are a failure. */
 const asked = (spec: object = {}): Service => {
   const service = new Service();
   service.deploy({ liveness: ASKED, ...spec });
@@ -18,8 +18,8 @@ const answer = (service: Service, verdict: boolean | "unsure"): void => {
 };
 const lastProbe = (service: Service): number => service.state.service.nextProbe - 1;
 
-describe("a ready worker that is asked", () => {
-  test("gets its first probe after an interval, and the next one an interval after each answer", () => {
+describe("a ready worker that is probed", () => {
+  test("gets its first probe after one interval, and the next one interval after each answer", () => {
     const service = asked();
     service.pass(999);
     expect(probes(service)).toEqual([]);
@@ -32,7 +32,7 @@ describe("a ready worker that is asked", () => {
     expect(probes(service)).toEqual([2]);
   });
 
-  test("is replaced after so many bad answers in a row, and not after fewer", () => {
+  test("is replaced after the configured number of bad answers in a row", () => {
     const service = asked();
     for (const verdict of [false, true, false, true] as const) answer(service, verdict);
     expect(started(service.effects)).toEqual([]);
@@ -45,7 +45,7 @@ describe("a ready worker that is asked", () => {
     expect(signals(service.effects)).toEqual([]);
   });
 
-  test("is neither alive nor dead by an answer that was another worker's", () => {
+  test("ignores an answer that may be another worker's", () => {
     const service = asked();
     for (let times = 0; times < 10; times++) answer(service, "unsure");
     expect(service.ids("ready")).toEqual([1]);
@@ -55,7 +55,7 @@ describe("a ready worker that is asked", () => {
     expect(started(service.effects)).toEqual([2]);
   });
 
-  test("is asked no more when it is to be replaced, or told to go", () => {
+  test("is no longer probed when it is to be replaced or stopped", () => {
     const service = asked();
     answer(service, false);
     answer(service, false);
@@ -67,7 +67,7 @@ describe("a ready worker that is asked", () => {
     expect(probes(other)).toEqual([]);
   });
 
-  test("becomes available in its time, whatever it is asked meanwhile", () => {
+  test("becomes available in time, whatever its probes", () => {
     const service = new Service();
     service.run({ liveness: ASKED, minReadyMs: 3000 });
     service.spawned(1);
@@ -81,7 +81,7 @@ describe("a ready worker that is asked", () => {
 });
 
 describe("a watchdog", () => {
-  test("is watched from readiness on", () => {
+  test("runs from readiness on", () => {
     const service = new Service();
     service.run({ liveness: { kind: "watchdog", periodMs: 500 } });
     service.spawned(1);
@@ -91,8 +91,8 @@ describe("a watchdog", () => {
   });
 });
 
-describe("a worker that goes by itself", () => {
-  test("is followed at once where workers are respawned, and has the time of a stop", () => {
+describe("a worker that stops itself", () => {
+  test("is replaced at once with respawn, and has the time of a stop", () => {
     const service = new Service({ respawn: { baseMs: 1000 } });
     service.deploy();
     service.pass(60_000);
@@ -102,7 +102,7 @@ describe("a worker that goes by itself", () => {
     expect(signals(service.pass(30_000))).toContain("1 SIGKILL tree");
   });
 
-  test("takes crank with it where they are not, with the status of its end", () => {
+  test("ends crank with its exit status without respawn", () => {
     const service = new Service();
     service.deploy();
     service.send({ kind: "leaving", now: service.now, worker: 1 });
@@ -111,8 +111,8 @@ describe("a worker that goes by itself", () => {
   });
 });
 
-describe("a worker that wants more time", () => {
-  test("has it for its start, and never less than it had", () => {
+describe("a worker that requests more time", () => {
+  test("has it for its start, and never less than before", () => {
     const service = new Service();
     service.run({ startTimeoutMs: 1000 });
     service.spawned(1);

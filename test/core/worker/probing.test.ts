@@ -1,4 +1,4 @@
-// Readiness by probes: when they are sent, what they prove, and what they do not.
+// Readiness by probes: when they are sent, and what they prove.
 import { describe, expect, test } from "bun:test";
 import { findWorker } from "../../../src/core/model/workers.ts";
 import { EXIT_1, PROBED, Service, signals } from "../service.ts";
@@ -6,7 +6,7 @@ import { EXIT_1, PROBED, Service, signals } from "../service.ts";
 const probes = (service: Service) =>
   service.effects.flatMap((effect) => (effect.kind === "probe" ? [`${effect.worker}: ${effect.probe}`] : []));
 
-/** A service with one worker that runs and whose first probe is under way. */
+/** A service with one running worker whose first probe has been sent. */
 const begun = (): Service => {
   const service = new Service();
   service.run({ readiness: PROBED });
@@ -18,7 +18,7 @@ const stateOf = (service: Service, worker: number): string | undefined =>
   findWorker(service.state.workers, worker)?.kind;
 
 describe("a worker that is probed", () => {
-  test("gets its first probe when it runs, and not before", () => {
+  test("gets its first probe when its process runs", () => {
     const service = new Service();
     service.run({ readiness: PROBED });
     expect(probes(service)).toEqual([]);
@@ -26,7 +26,7 @@ describe("a worker that is probed", () => {
     expect(probes(service)).toEqual(["1: 1"]);
   });
 
-  test("is ready after so many good answers in a row as are wanted", () => {
+  test("is ready after the configured number of good answers in a row", () => {
     const service = begun();
     service.probed(1, 1, true);
     expect(stateOf(service, 1)).toBe("starting");
@@ -36,7 +36,7 @@ describe("a worker that is probed", () => {
     expect(stateOf(service, 1)).toBe("ready");
   });
 
-  test("starts to count again after a bad answer", () => {
+  test("counts from zero after a bad answer", () => {
     const service = begun();
     for (const [probe, ok] of [true, false, true].entries()) {
       service.probed(1, probe + 1, ok);
@@ -47,7 +47,7 @@ describe("a worker that is probed", () => {
     expect(stateOf(service, 1)).toBe("ready");
   });
 
-  test("has one probe under way at a time, and its answer counts once", () => {
+  test("has one probe at a time, whose answer counts once", () => {
     const service = begun();
     service.pass(1000);
     expect(probes(service)).toEqual([]);
@@ -56,13 +56,13 @@ describe("a worker that is probed", () => {
     expect(stateOf(service, 1)).toBe("starting");
   });
 
-  test("is not believed when it says itself that it is ready", () => {
+  test("is not ready by its own READY=1", () => {
     const service = begun();
     service.ready(1);
     expect(stateOf(service, 1)).toBe("starting");
   });
 
-  test("that does not pass in time fails its start, with what the last probe found", () => {
+  test("that does not pass in time fails its start with the last probe's result", () => {
     const service = begun();
     const request = [...(service.state.service.rollout?.requests ?? [])];
     service.probed(1, 1, false, "answered with the status 503");
@@ -75,14 +75,14 @@ describe("a worker that is probed", () => {
     expect(request).toHaveLength(1);
   });
 
-  test("whose good answer comes after its stop signal stays on its way", () => {
+  test("whose good answer comes after its stop signal continues to stop", () => {
     const service = begun();
     service.shutdown();
     service.probed(1, 1, true);
     expect(stateOf(service, 1)).toBe("stopping");
   });
 
-  test("that exits is asked no more", () => {
+  test("that exits is no longer probed", () => {
     const service = begun();
     service.probed(1, 1, false);
     service.exited(1, EXIT_1);

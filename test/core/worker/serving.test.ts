@@ -1,4 +1,4 @@
-// Workers that show that they are ready and do not hold the service's sockets: they have failed like any other that cannot serve.
+// Workers that report readiness without holding the service's sockets: they fail like others that cannot serve.
 import { describe, expect, test } from "bun:test";
 import { describeFailure } from "../../../src/core/describe.ts";
 import type { Failure, SocketFinding } from "../../../src/core/model/worker.ts";
@@ -7,7 +7,7 @@ import { eventsOf, KILLED, outcomeOf, PROBED, Service, signals, started } from "
 const NONE: SocketFinding = { missing: ["tcp://:80 (descriptor 3)"], held: 0, listens: ["0.0.0.0:9292"] };
 const SOME: SocketFinding = { ...NONE, held: 1 };
 
-/** A service with one worker that serves, and another one that has been started to replace it. */
+/** A service with one serving worker, and another that was started to replace it. */
 const deploying = (spec: object = {}): { readonly service: Service; readonly request: number } => {
   const service = new Service({ respawn: { baseMs: 1000 } });
   service.deploy();
@@ -16,7 +16,7 @@ const deploying = (spec: object = {}): { readonly service: Service; readonly req
   return { service, request };
 };
 
-describe("a worker that says that it is ready without its sockets", () => {
+describe("a worker that reports readiness without its sockets", () => {
   test("is killed, the deploy is rolled back, and the old one stays", () => {
     const { service, request } = deploying();
     const effects = service.send({ kind: "workerReady", now: service.now, at: service.now, worker: 2, sockets: NONE });
@@ -26,14 +26,14 @@ describe("a worker that says that it is ready without its sockets", () => {
     expect(service.ids("ready")).toEqual([1]);
   });
 
-  test("gets its stop signal if it holds some of them: it may serve there", () => {
+  test("gets its stop signal if it holds some of them, because it may serve there", () => {
     const { service } = deploying();
     const effects = service.send({ kind: "workerReady", now: service.now, at: service.now, worker: 2, sockets: SOME });
     expect(signals(effects)).toEqual(["2 SIGTERM"]);
     expect(signals(service.pass(30_000))).toEqual(["2 SIGKILL tree"]);
   });
 
-  test("costs an attempt, where there are more", () => {
+  test("uses up an attempt", () => {
     const { service } = deploying({ retries: 1 });
     service.send({ kind: "workerReady", now: service.now, at: service.now, worker: 2, sockets: NONE });
     service.exited(2, KILLED);
@@ -41,7 +41,7 @@ describe("a worker that says that it is ready without its sockets", () => {
     expect(service.ids("starting")).toEqual([3]);
   });
 
-  test("makes the wait for the next one longer between deploys", () => {
+  test("extends the restart delay between deploys", () => {
     const service = new Service({ respawn: { baseMs: 1000 } });
     service.deploy();
     service.now += 5000;
@@ -52,7 +52,7 @@ describe("a worker that says that it is ready without its sockets", () => {
   });
 });
 
-test("a worker that has lived for its delay without its sockets has failed", () => {
+test("a worker that is ready by delay without its sockets fails", () => {
   const { service } = deploying({ readiness: { kind: "delay", afterMs: 500 } });
   service.now += 500;
   service.send({ kind: "tick", now: service.now, sockets: { 2: NONE } });
@@ -60,7 +60,7 @@ test("a worker that has lived for its delay without its sockets has failed", () 
   expect(service.workers("stopping")[0]?.failure).toMatchObject({ kind: "notServing", sign: "delay" });
 });
 
-test("a worker whose last probe goes well without its sockets has failed; one before that decides nothing", () => {
+test("a worker whose last probe succeeds without its sockets fails; earlier probes decide nothing", () => {
   const { service } = deploying({ readiness: PROBED });
   const probed = (probe: number) =>
     service.send({
@@ -72,7 +72,7 @@ test("a worker whose last probe goes well without its sockets has failed; one be
   expect(signals(probed(2))).toEqual(["2 SIGKILL tree"]);
 });
 
-test("a worker that is late is explained by its sockets", () => {
+test("the failure of a late worker describes its sockets", () => {
   const { service } = deploying();
   service.now += 30_000;
   service.send({ kind: "tick", now: service.now, sockets: { 2: NONE } });
@@ -100,6 +100,6 @@ test.each([
     },
     "not ready within 1 s; it holds its sockets only in process 7 (npm start); process 9 (node) listens on 0.0.0.0:9292; run that one itself, a wrapper such as npm closes the sockets on the way",
   ],
-])("%j is a sentence", (failure, sentence) => {
+])("%j has its sentence", (failure, sentence) => {
   expect(describeFailure({ tail: "", ...failure } as Failure)).toBe(`Failed to start: ${sentence}`);
 });

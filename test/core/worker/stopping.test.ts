@@ -1,4 +1,4 @@
-// How workers are stopped: which signal, when, and which processes.
+// How workers are stopped: which signals, when, and to which processes.
 import { describe, expect, test } from "bun:test";
 import type { Spec } from "../../../src/core/model/spec.ts";
 import type { Ending } from "../../../src/core/model/worker.ts";
@@ -12,7 +12,7 @@ const LADDER: Partial<Spec> = {
   ],
 };
 
-/** Worker 1 of a deployed service has just been told to go. */
+/** A deployed service whose worker 1 has just got its stop signal. */
 const draining = (spec: Partial<Spec> = {}): Service => {
   const service = new Service();
   service.deploy(spec);
@@ -24,7 +24,7 @@ const draining = (spec: Partial<Spec> = {}): Service => {
 };
 
 describe("stopping a worker", () => {
-  test("takes each step at its time from the beginning of the stop", () => {
+  test("takes each step at its time after the start of the stop", () => {
     const service = draining(LADDER);
     expect(signals(service.pass(2999))).toEqual([]);
     expect(signals(service.pass(1))).toEqual(["1 SIGTERM"]);
@@ -33,17 +33,17 @@ describe("stopping a worker", () => {
     expect(signals(service.pass(600_000))).toEqual([]);
   });
 
-  test("sends only the last step to the whole tree", () => {
+  test("sends only the last step's signal to the whole tree", () => {
     const service = draining();
     expect(signals(service.pass(30_000))).toEqual(["1 SIGKILL tree"]);
   });
 
-  test("sends nothing to the others while the main process lives where the kill mode is process", () => {
+  test("sends signals only to the main process while it lives in kill mode process", () => {
     const service = draining({ killMode: "process" });
     expect(signals(service.pass(30_000))).toEqual(["1 SIGKILL"]);
   });
 
-  test("sends an only step to the process: it is the first, not the last resort", () => {
+  test("sends a single step's signal to the main process only", () => {
     const service = new Service();
     service.deploy({ stopSteps: [{ signal: "SIGQUIT", afterMs: 0 }] });
     service.shutdown();
@@ -56,7 +56,7 @@ describe("stopping a worker", () => {
     expect(service.ids("stopping")).toEqual([1]);
   });
 
-  test("takes the steps one by one even if no crank ran when they were due", () => {
+  test("takes overdue steps one at a time after a restart of crank", () => {
     const service = draining(LADDER);
     service.now += 60_000;
     expect(signals(service.send({ kind: "tick", now: service.now }))).toEqual(["1 SIGTERM"]);
@@ -64,7 +64,7 @@ describe("stopping a worker", () => {
     expect(signals(service.pass(1))).toEqual(["1 SIGKILL tree"]);
   });
 
-  test("takes steps of the same moment together", () => {
+  test("takes steps of the same time together", () => {
     const service = new Service();
     service.deploy({
       stopSteps: [
@@ -77,7 +77,7 @@ describe("stopping a worker", () => {
     expect(signals(service.effects)).toEqual(["1 SIGCONT", "1 SIGTERM"]);
   });
 
-  test("ends when the worker is gone", () => {
+  test("ends when the worker has exited", () => {
     const service = draining(LADDER);
     const effects = service.exited(1, EXIT_0);
     expect(eventsOf(effects)).toEqual([
@@ -86,7 +86,7 @@ describe("stopping a worker", () => {
     expect(signals(service.pass(60_000))).toEqual([]);
   });
 
-  test("is not undone by a readiness that comes late", () => {
+  test("is not undone by a late readiness", () => {
     const service = new Service();
     service.deploy();
     service.run({}, {});
@@ -97,7 +97,7 @@ describe("stopping a worker", () => {
     expect(service.state).toBe(state);
   });
 
-  test("goes on when the process that is to go turns out to have been started only now", () => {
+  test("continues when the process starts after its stop signal", () => {
     const service = new Service();
     service.run();
     service.shutdown();
@@ -107,10 +107,10 @@ describe("stopping a worker", () => {
   });
 });
 
-describe("a worker whose main process has ended before others of its tree", () => {
+describe("a worker whose main process has exited before others of its tree", () => {
   const TERMINATED: Ending = { kind: "signal", signal: "SIGTERM", core: false };
 
-  test("is stopping until they have ended, and they get the signal and the time that are left", () => {
+  test("stops until they have exited, and they get the remaining signals and time", () => {
     const service = draining(LADDER);
     service.pass(3000);
     expect(signals(service.mainExited(1, TERMINATED, 3))).toEqual(["1 SIGTERM tree"]);
@@ -120,13 +120,13 @@ describe("a worker whose main process has ended before others of its tree", () =
     expect(eventsOf(service.exited(1, TERMINATED))).toMatchObject([{ kind: "workerGone", expected: true }]);
   });
 
-  test("gets the stop signal as a whole where the kill mode is process", () => {
+  test("gets the stop signal as a whole in kill mode process", () => {
     const service = draining({ killMode: "process" });
     expect(signals(service.mainExited(1, EXIT_0))).toEqual(["1 SIGTERM tree"]);
     expect(signals(service.pass(30_000))).toEqual(["1 SIGKILL tree"]);
   });
 
-  test("drains without a limit where the stop has none, until crank gets another signal to end", () => {
+  test("drains without a limit if the stop has none, until crank gets another stop signal", () => {
     const service = draining({ stopTimeoutMs: null, stopSteps: [{ signal: "SIGUSR2", afterMs: 0 }] });
     expect(signals(service.mainExited(1, EXIT_0))).toEqual(["1 SIGUSR2 tree"]);
     expect(signals(service.pass(86_400_000))).toEqual([]);
@@ -136,13 +136,13 @@ describe("a worker whose main process has ended before others of its tree", () =
     expect(signals(service.effects)).toEqual(["1 SIGKILL tree"]);
   });
 
-  test("has failed if it was not available yet, and what is left of it is killed at once", () => {
+  test("fails if it was not available yet, and its other processes are killed at once", () => {
     const service = new Service();
     service.deploy();
     const request = service.run();
     service.spawned(2);
     expect(signals(service.mainExited(2, EXIT_0))).toEqual(["2 SIGKILL tree"]);
-    // The answer waits for its last lines.
+    // The answer waits for the last lines.
     expect(outcomeOf(service.effects, request)).toBeUndefined();
     expect(service.ids("ready")).toEqual([1]);
     const effects = service.exited(2, EXIT_0, "last words");
@@ -152,7 +152,7 @@ describe("a worker whose main process has ended before others of its tree", () =
     });
   });
 
-  test("is lost when that was unasked: another is started, and what is left of it is killed", () => {
+  test("is lost if it was not stopping: it is replaced, and its other processes are killed", () => {
     const service = new Service({ respawn: { baseMs: 0 } });
     service.deploy();
     const effects = service.mainExited(1, EXIT_1);
@@ -163,7 +163,7 @@ describe("a worker whose main process has ended before others of its tree", () =
     expect(eventsOf(service.exited(1, EXIT_1))).toMatchObject([{ kind: "workerGone", expected: false }]);
   });
 
-  test("keeps its place where workers may not overlap", () => {
+  test("keeps its place if workers may not overlap", () => {
     const service = new Service({ respawn: { baseMs: 0 } });
     service.deploy({ surge: 0, unavailable: 1 });
     service.mainExited(1, EXIT_1);
@@ -174,7 +174,7 @@ describe("a worker whose main process has ended before others of its tree", () =
     expect(service.ids("starting")).toEqual([2]);
   });
 
-  test("lets crank end only when all of it has", () => {
+  test("delays crank's exit until its whole tree has exited", () => {
     const service = new Service();
     service.deploy();
     service.shutdown();
