@@ -27,6 +27,6 @@ test(
   TIMEOUT_MS,
 );
 
-test("the same seed is the same life", async () => {
+test("the same seed gives the same life", async () => {
   expect(await liveWithDyingKeepers(42)).toEqual(await liveWithDyingKeepers(42));
 });

@@ -1,11 +1,11 @@
-// What crank's own start leaves behind when it does not come to its end: nothing.
+// Crank's own start leaves nothing behind when it fails or is interrupted.
 import { expect, test } from "bun:test";
 import { Supervised } from "./supervised.ts";
 
 const SIGTERM = 15;
 const SOCKET = "/sim/one.sock";
 
-test("a name that cannot be resolved ends the start before any socket is opened", async () => {
+test("a host name that cannot be resolved ends the start before any socket is opened", async () => {
   const service = new Supervised({
     args: ["-bind", SOCKET, "-bind", "tcp://nowhere.invalid:80"],
     platform: { resolveHost: () => Promise.reject(new Error("there is no such host")) },
@@ -17,14 +17,14 @@ test("a name that cannot be resolved ends the start before any socket is opened"
 });
 
 test.each(["locking", "opening"])(
-  "SIGTERM in the stage of %s ends crank when that is over, with its sockets' files removed",
+  "SIGTERM during %s ends crank after that stage, with its sockets' files removed",
   async (stage) => {
     const service = new Supervised({ args: ["-bind", SOCKET] });
     await service.start();
     if (stage === "opening") await service.reach();
     await service.send({ kind: "signalled", signal: SIGTERM, pid: 1, uid: 0 });
     expect(service.commands("exit")).toEqual([]);
-    // Another supervisor may come to its end what this one began.
+    // Another supervisor may finish what this one started.
     await service.start();
     for (const command of service.commands("openSocket")) {
       await service.open(command);

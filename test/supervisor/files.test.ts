@@ -1,5 +1,5 @@
-// The module through which crank opens, makes and replaces its own files: what it refuses, and that it follows and opens nothing
-// else. As root, other users' files are made, too.
+// The module through which crank opens, creates and replaces its own files: what it refuses, and that it follows no link.
+// As root, the tests also create other users' files.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import {
   chmodSync,
@@ -42,7 +42,7 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 const at = (name: string): string => join(directory, name);
 
-/** What is said against it; null: nothing. */
+/** The error message; null: none. */
 const refusal = async (action: () => unknown): Promise<string | null> => {
   try {
     await action();
@@ -58,12 +58,12 @@ const makeFifo = (path: string): void => {
 };
 
 describe("a file that is read", () => {
-  test("is read as a whole", () => {
+  test("is read completely", () => {
     writeFileSync(at("file"), "text");
     expect(new TextDecoder().decode(readOwnFile(at("file"), LIMIT))).toBe("text");
   });
 
-  test("is no link, fifo, device or directory", async () => {
+  test("must not be a link, fifo, device or directory", async () => {
     writeFileSync(at("file"), "text");
     symlinkSync(at("file"), at("link"));
     symlinkSync("/dev/zero", at("zero"));
@@ -89,7 +89,7 @@ describe("a file that is read", () => {
     }
   });
 
-  needing(ROOT_USER).test("is refused when it is another user's, unless a person only looks at it", async () => {
+  needing(ROOT_USER).test("is refused when it is another user's, except for display", async () => {
     writeFileSync(at("file"), "text");
     chownSync(at("file"), NOBODY, NOBODY);
     expect(await refusal(() => readOwnFile(at("file"), LIMIT))).toBe(`it belongs to another user (uid ${NOBODY})`);
@@ -97,20 +97,20 @@ describe("a file that is read", () => {
   });
 });
 
-describe("a file that is made", () => {
+describe("a file that is created", () => {
   test("is created if it is missing, and is not changed if it exists", () => {
     ensureOwnFile(at("file"), "first");
     ensureOwnFile(at("file"), "second");
     expect(readFileSync(at("file"), "utf8")).toBe("first");
   });
 
-  test("is not made through a link that leads nowhere", async () => {
+  test("is not created through a dangling link", async () => {
     symlinkSync(at("elsewhere"), at("link"));
     expect(await refusal(() => ensureOwnFile(at("link"), "text"))).toBe("it is a symbolic link");
     expect(existsSync(at("elsewhere"))).toBe(false);
   });
 
-  test("is refused in a directory where others can exchange it, and not in a sticky one", async () => {
+  test("is refused in a directory where others can replace it, and not in a sticky one", async () => {
     mkdirSync(at("open"));
     chmodSync(at("open"), 0o777);
     expect(await refusal(() => ensureOwnFile(at("open/file"), ""))).toContain(
@@ -131,8 +131,8 @@ describe("a file that is made", () => {
   });
 });
 
-describe("a directory that is made", () => {
-  test("can be passed by others, whatever the umask", () => {
+describe("a directory that is created", () => {
+  test("can be traversed by others, whatever the umask", () => {
     const before = process.umask(0o077);
     try {
       ensureOwnDirectory(at("run"), "passable");
@@ -142,7 +142,7 @@ describe("a directory that is made", () => {
     expect(statSync(at("run")).mode & 0o7777).toBe(0o711);
   });
 
-  test("is its owner's alone where that is wanted", () => {
+  test("is accessible to its owner only, on request", () => {
     mkdirSync(at("names"));
     ensureOwnDirectory(at("names"), "owner");
     expect(statSync(at("names")).mode & 0o7777).toBe(0o700);
@@ -170,7 +170,7 @@ describe("a file that is replaced", () => {
     expect(readdirSync(directory)).toEqual(["file"]);
   });
 
-  test("follows no link at its name, nor at the name that a temporary file once had", async () => {
+  test("follows no link at its name or at a former temporary file's name", async () => {
     writeFileSync(at("victim"), "precious");
     symlinkSync(at("victim"), at("file"));
     symlinkSync(at("victim"), at("file.new"));
@@ -179,7 +179,7 @@ describe("a file that is replaced", () => {
     expect(lstatSync(at("file")).isFile()).toBe(true);
   });
 
-  test("has its temporary files tidied away, those that a killed crank left, and nothing else", () => {
+  test("has the temporary files of a killed crank removed, and no other files", () => {
     for (const name of [".file.0123456789abcdef.new", ".file.notours.new", ".other.0123456789abcdef.new", "file.new"])
       writeFileSync(at(name), "");
     symlinkSync(at("file.new"), at(".file.00000000000000ff.new"));
@@ -194,14 +194,14 @@ describe("a file that is replaced", () => {
 });
 
 describe("a file that is set aside or removed", () => {
-  test("gets the first name that is free; a fifo is not opened to find that out", () => {
+  test("gets the first free name, without opening a fifo there", () => {
     writeFileSync(at("file"), "broken");
     makeFifo(at("file.bad-1"));
     expect(setOwnFileAside(at("file"))).toBe(at("file.bad-2"));
     expect(readFileSync(at("file.bad-2"), "utf8")).toBe("broken");
   });
 
-  test("is only what it was said to be", () => {
+  test("must be of the given type", () => {
     writeFileSync(at("file"), "");
     symlinkSync(at("file"), at("link"));
     removeOwnFile(at("link"), "file");
@@ -212,12 +212,12 @@ describe("a file that is set aside or removed", () => {
   });
 });
 
-test("the first directory that is closed to a user is found", () => {
+test("the first directory that a user cannot enter is found", () => {
   mkdirSync(at("a/b/c"), { recursive: true });
   for (const name of ["", "a", "a/b", "a/b/c"]) chmodSync(at(name), 0o711);
   const user = { uid: 12_345, gid: 12_345, groups: [12_345] };
   const outside = closedDirectory(directory, user);
-  if (outside !== null) return; // The machine's temporary directory is closed itself.
+  if (outside !== null) return; // The machine's temporary directory itself is closed.
   expect(closedDirectory(at("a/b/c"), user)).toBeNull();
   chmodSync(at("a/b"), 0o700);
   expect(closedDirectory(at("a/b/c"), user)).toEqual({ path: at("a/b"), mode: 0o700 });

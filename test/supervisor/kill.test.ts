@@ -1,8 +1,8 @@
-// What crankctl kill waits for before it is answered.
+// What crankctl kill waits for.
 import { expect, test } from "bun:test";
 import { type Batch, Supervised } from "./supervised.ts";
 
-/** A crank with a worker that runs, and others whose starts are under way and do not come to an end. */
+/** A crank with a running worker, and others whose starts never finish. */
 const withStartsUnderWay = async (): Promise<Supervised> => {
   const service = new Supervised();
   await service.serve();
@@ -17,7 +17,7 @@ const answers = (batches: readonly Batch[]): unknown[] =>
     .flatMap((command) => (command.kind === "write" ? String(command.bytes).trim().split("\n") : []))
     .map((line) => JSON.parse(line));
 
-test("it waits for its own signals alone, not for workers that are being started", async () => {
+test("crankctl kill waits for its own signals, not for workers that start", async () => {
   const service = await withStartsUnderWay();
   const asked = await service.ask("kill", { pid: 101, signal: "HUP" });
   const sent = asked.find((batch) => batch.some(({ kind }) => kind === "signal")) ?? [];
@@ -31,7 +31,7 @@ test("it waits for its own signals alone, not for workers that are being started
   expect(answers(reached)).toEqual([{ jsonrpc: "2.0", id: 1, result: { pids: [101] } }]);
 });
 
-test("a signal that could not be sent is its answer, when all have been tried", async () => {
+test("crankctl kill reports a signal that cannot be sent after it has tried all", async () => {
   const service = await withStartsUnderWay();
   await service.ask("kill", { pid: 101, signal: "HUP" });
   const [mark] = service.last("mark");

@@ -1,4 +1,4 @@
-// Measurements as the supervisor sees them: asked for once for all clients that wait, sent in parts, and sometimes without a result.
+// Measurements as the supervisor sees them: requested once for all waiting clients, sent in parts, and sometimes without a result.
 import { describe, expect, test } from "bun:test";
 import { Supervised } from "./supervised.ts";
 
@@ -36,7 +36,7 @@ const usages = (answer: { usage: { memory: number; connections: number } | null 
   answer?.map(({ usage }) => usage && [usage.memory, usage.connections]);
 
 describe("a measurement", () => {
-  test("gets the list of the workers, and the sockets", async () => {
+  test("gets the list of the workers and the sockets", async () => {
     const service = await withWorkers();
     await service.ask("ps", { measure: true });
     const [spawn] = measurements(service);
@@ -52,7 +52,7 @@ describe("a measurement", () => {
     expect(spawn?.descriptors).toEqual([10, 4]);
   });
 
-  test("is one for all clients that ask, and for those that ask within a second", async () => {
+  test("is shared by all clients that ask at the same time or within a second", async () => {
     const service = await withWorkers();
     for (let count = 0; count < 3; count++) await service.ask("ps", { measure: true });
     expect(measurements(service)).toHaveLength(1);
@@ -72,7 +72,7 @@ describe("a measurement", () => {
     expect(measurements(service)).toHaveLength(2);
   });
 
-  test("that took long is not repeated before ten times that", async () => {
+  test("that took long is not repeated before ten times its duration", async () => {
     const service = await withWorkers();
     await service.ask("ps", { measure: true });
     service.now += 700;
@@ -85,7 +85,7 @@ describe("a measurement", () => {
     expect(measurements(service)).toHaveLength(2);
   });
 
-  test("goes on when the supervisor is another one between its parts", async () => {
+  test("continues when the supervisor is replaced between its parts", async () => {
     const service = await withWorkers();
     await service.ask("ps", { measure: true });
     await say(service, "w 1 1 4096 50 7\n");
@@ -106,7 +106,7 @@ describe("a measurement", () => {
     ]);
   });
 
-  test("without a result leaves what was known before, and no client waiting", async () => {
+  test("without a result keeps the previous values and answers all clients", async () => {
     const service = await withWorkers();
     await service.ask("ps", { measure: true });
     await say(service, "w 1 1 4096 50 7\nend\n");

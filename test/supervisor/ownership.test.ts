@@ -1,4 +1,4 @@
-// Whose process it is: what makes a process a worker's, for MAINPID= and for the start that a killed keeper left half done.
+// Process ownership: what makes a process a worker's, for MAINPID= and for a start that a killed keeper left unfinished.
 import { expect, test } from "bun:test";
 import { CRANK } from "../../src/commands/crank/front-end.ts";
 import { type Orphaned, survey } from "../../src/supervisor/adoption/survey.ts";
@@ -43,7 +43,7 @@ const tableOf = (processes: Processes): ProcessTable => ({
 
 const ids = (uid: number): readonly number[] => [uid, uid, uid];
 
-/** Whether worker 1, which runs as SVC, may name this process as its main one. */
+/** Whether worker 1, which runs as SVC, may declare this process its main process. */
 const isFollowed = async (pid: number, processes: Processes): Promise<boolean> => {
   const all: Processes = { [WORKER]: { parent: KEEPER, uids: ids(SVC) }, ...processes };
   const lineage = (of: number): Lineage | null => {
@@ -61,13 +61,13 @@ const isFollowed = async (pid: number, processes: Processes): Promise<boolean> =
   return service.commands("followMain").some((command) => command.pid === pid && command.startTime === pid);
 };
 
-test("a descendant of the worker is its own, whatever its environment says", async () => {
+test("a worker's descendant belongs to it, whatever its environment", async () => {
   expect(
     await isFollowed(ORPHAN, { [ORPHAN]: { parent: 201, uids: ids(SVC) }, 201: { parent: WORKER, uids: ids(SVC) } }),
   ).toBe(true);
 });
 
-test("an orphan is the worker's if environment and user both say so", async () => {
+test("an orphan belongs to a worker if its environment and its user match", async () => {
   const orphan = { parent: KEEPER, uids: ids(SVC), environment: named() };
   expect(await isFollowed(ORPHAN, { [ORPHAN]: orphan })).toBe(true);
   expect(await isFollowed(ORPHAN, { [ORPHAN]: { ...orphan, uids: ids(OTHER) } })).toBe(false);
@@ -75,20 +75,20 @@ test("an orphan is the worker's if environment and user both say so", async () =
 });
 
 test.each(["CRANK_NAME", "CRANK_WORKER", "CRANK_GENERATION", "EINHORN_MASTER_PID"])(
-  "an orphan with another %s is not the worker's",
+  "an orphan with another %s does not belong to the worker",
   async (variable) => {
     const orphan = { parent: KEEPER, uids: ids(SVC), environment: named({ [variable]: "7" }) };
     expect(await isFollowed(ORPHAN, { [ORPHAN]: orphan })).toBe(false);
   },
 );
 
-test("init's child is no orphan of a worker whose parent is crank", async () => {
+test("init's child is not an orphan of a worker whose parent is crank", async () => {
   // Pid 1 is the keeper here; 7 is another reaper.
   const stranger = { parent: 7, uids: ids(SVC), environment: named() };
   expect(await isFollowed(ORPHAN, { [ORPHAN]: stranger, 7: { parent: 0, uids: ids(0) } })).toBe(false);
 });
 
-test("an orphan of an adopted worker has the parent that the worker has", async () => {
+test("an orphan of an adopted worker has the same parent as the worker", async () => {
   const adopted = { [WORKER]: { parent: 7, uids: ids(SVC) }, 7: { parent: 0, uids: ids(0) } };
   const orphan = { parent: 7, uids: ids(SVC), environment: named() };
   expect(await isFollowed(ORPHAN, { ...adopted, [ORPHAN]: orphan })).toBe(true);
@@ -103,7 +103,7 @@ const FACTS = {
   ...{ program: "crank", fresh: false, consumed: 0, executions: 0, path: "" },
 };
 
-/** Which process is found for worker 1, whose start was only just asked for when keeper 50 was killed. */
+/** The process that is found for worker 1, whose start had just been requested when keeper 50 was killed. */
 const found = async (processes: Processes): Promise<number | undefined> => {
   const service = new Supervised({});
   await service.serve();
@@ -120,7 +120,7 @@ const found = async (processes: Processes): Promise<number | undefined> => {
   return (await survey(tableOf(processes), left, looker)).workers[0]?.pid;
 };
 
-test("a start that was left half done is found by its environment among the processes of its user alone", async () => {
+test("an unfinished start is found by its environment among the processes of its user", async () => {
   const environment = named({ LISTEN_PID: String(ORPHAN), EINHORN_MASTER_PID: "50" });
   expect(await found({ [ORPHAN]: { parent: 1, uids: ids(SVC), environment } })).toBe(ORPHAN);
   expect(await found({ [ORPHAN]: { parent: 1, uids: ids(OTHER), environment } })).toBeUndefined();
@@ -129,7 +129,7 @@ test("a start that was left half done is found by its environment among the proc
   expect(await found({ [ORPHAN]: { parent: 1, uids: ids(SVC), environment: another } })).toBeUndefined();
 });
 
-test("of a start that was left half done, the processes that it left behind are found when it has ended itself", async () => {
+test("the remaining processes of an unfinished start are found after its main process has exited", async () => {
   const main = 150;
   const environment = named({ LISTEN_PID: String(main), EINHORN_MASTER_PID: "50" });
   expect(await found({ [ORPHAN]: { parent: 1, uids: ids(SVC), environment } })).toBe(main);

@@ -1,4 +1,4 @@
-// Which processes may say READY=1 for a worker on its notify socket, by what the system says of the sender.
+// Which processes may send READY=1 for a worker on its notify socket, by the sender's credentials.
 import { expect, test } from "bun:test";
 import type { Lineage } from "../../src/supervisor/os/platform.ts";
 import type { ProcessTable } from "../../src/supervisor/os/processes.ts";
@@ -20,18 +20,18 @@ const NO_PROCESSES: ProcessTable = {
 };
 const READY = new TextEncoder().encode("READY=1");
 
-/** Which processes there are: what each look at a process number finds; the last answer stays. */
+/** The processes: what each look-up of a pid finds; the last answer repeats. */
 type Processes = Readonly<Record<number, readonly (Lineage | null)[]>>;
 
 const child = (parent: number, uid = 0): Lineage => ({ parent, uid });
 
 const WORKERS: Processes = { [WORKER]: [child(KEEPER)], [OTHER_WORKER]: [child(KEEPER)] };
 
-/** What the environment of a process says of its worker: the pid of its keeper, its worker and its generation. */
+/** A process's environment variables about its worker: the pid of its keeper, its worker and its generation. */
 type Named = readonly [keeper: number, worker: number, generation: number];
 type Flags = Readonly<Record<string, unknown>> & { readonly named?: Readonly<Record<number, Named>> };
 
-/** A crank with two workers that have not said anything yet. */
+/** A crank with two workers that have not sent anything yet. */
 const serving = async (processes: Processes, { named = {}, ...flags }: Flags): Promise<Supervised> => {
   const asked = new Map<number, number>();
   const lineage = (pid: number): Lineage | null => {
@@ -64,7 +64,7 @@ const serving = async (processes: Processes, { named = {}, ...flags }: Flags): P
 
 type Sender = { readonly pid: number; readonly uid?: number; readonly source?: number };
 
-/** Whether the first worker is ready after a process has said so. */
+/** Whether the first worker is ready after a process has sent READY=1. */
 const isHeard = async (sender: Sender, processes: Processes = {}, flags: Flags = {}) => {
   const service = await serving(processes, flags);
   const batches = await service.send({
@@ -86,12 +86,12 @@ const stateOf = (batches: readonly Batch[]): string => {
   return entry?.kind === "put" ? JSON.parse(String(entry.value)).kind : "unchanged";
 };
 
-test("the worker and its children", async () => {
+test("the worker and its children may send READY=1", async () => {
   expect(await isHeard({ pid: WORKER })).toBe(true);
   expect(await isHeard({ pid: 202 }, { 202: [child(201)], 201: [child(WORKER)] })).toBe(true);
 });
 
-test("an orphan, whose parent is crank, if its environment names this worker of this crank", async () => {
+test("an orphan with crank as its parent may send READY=1 if its environment names this worker of this crank", async () => {
   const orphan = { 202: [child(KEEPER)] };
   expect(await isHeard({ pid: 202 }, orphan, { named: { 202: [KEEPER, 1, 1] } })).toBe(true);
   expect(await isHeard({ pid: 202 }, orphan, { named: { 202: [KEEPER, 2, 1] } })).toBe(false);
@@ -100,38 +100,38 @@ test("an orphan, whose parent is crank, if its environment names this worker of 
   expect(await isHeard({ pid: 202 }, orphan)).toBe(false);
 });
 
-test("an orphan of an adopted worker, which has the same parent, if its environment names this worker", async () => {
+test("an orphan of an adopted worker, with the same parent, may send READY=1 if its environment names this worker", async () => {
   const adopted = { [WORKER]: [child(7)], 202: [child(7)], 203: [child(0)] };
   expect(await isHeard({ pid: 202 }, adopted, { named: { 202: [KEEPER, 1, 1] } })).toBe(true);
   expect(await isHeard({ pid: 202 }, adopted, { named: { 202: [KEEPER, 2, 1] } })).toBe(false);
   expect(await isHeard({ pid: 202, uid: 33 }, adopted, { named: { 202: [KEEPER, 1, 1] } })).toBe(false);
 });
 
-test("no process that descends from another worker, or from none of crank's", async () => {
+test("a process that does not descend from the worker may not send READY=1", async () => {
   expect(await isHeard({ pid: OTHER_WORKER })).toBe(false);
   expect(await isHeard({ pid: 202 }, { 202: [child(OTHER_WORKER)] })).toBe(false);
   expect(await isHeard({ pid: 202 }, { 202: [child(77)], 77: [child(0)] })).toBe(false);
 });
 
-test("any process that has the worker's end of the pair, even one of another pid namespace", async () => {
+test("any process with the worker's end of the pair may send READY=1, even from another pid namespace", async () => {
   expect(await isHeard({ pid: 0, uid: 65534, source: PAIR })).toBe(true);
   expect(await isHeard({ pid: 202, uid: 65534, source: PAIR }, { 202: [child(77)], 77: [child(0)] })).toBe(true);
 });
 
-test("no process of another pid namespace that has found the path", async () => {
+test("a process of another pid namespace may not send READY=1 to the path", async () => {
   expect(await isHeard({ pid: 0 })).toBe(false);
 });
 
-test("a process that has ended already, if it was the worker's user's or root's", async () => {
+test("a process that has exited may have sent READY=1 if its user was the worker's or root", async () => {
   expect(await isHeard({ pid: 202, uid: 0 })).toBe(true);
   expect(await isHeard({ pid: 202, uid: 33 })).toBe(false);
   expect(await isHeard({ pid: 202, uid: 33 }, {}, { user: "33" })).toBe(true);
   expect(await isHeard({ pid: 202, uid: 34 }, {}, { user: "33" })).toBe(false);
-  // The worker has become another user by itself.
+  // The worker has changed its user itself.
   expect(await isHeard({ pid: 202, uid: 33 }, { [WORKER]: [child(KEEPER, 33)] })).toBe(true);
 });
 
-test("one whose ancestor ends while it is looked up: the look-up starts again", async () => {
+test("the look-up of a sender is repeated when an ancestor exits during it", async () => {
   const orphaned = [child(201), child(KEEPER)];
   expect(await isHeard({ pid: 202 }, { 202: orphaned, 201: [null] }, { named: { 202: [KEEPER, 1, 1] } })).toBe(true);
   const strayed = [child(201), child(77)];
@@ -141,7 +141,7 @@ test("one whose ancestor ends while it is looked up: the look-up starts again", 
   expect(await isHeard({ pid: 202, uid: 33 }, { 202: ended, 201: [null] })).toBe(false);
 });
 
-test("one whose ancestors end faster than they can be looked up, if it was the worker's user's", async () => {
+test("a sender whose ancestors exit faster than the look-up may send READY=1 as the worker's user", async () => {
   expect(await isHeard({ pid: 202, uid: 0 }, { 202: [child(201)], 201: [null] })).toBe(true);
   expect(await isHeard({ pid: 202, uid: 33 }, { 202: [child(201)], 201: [null] })).toBe(false);
 });

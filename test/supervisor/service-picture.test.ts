@@ -1,4 +1,4 @@
-// What the service manager is shown: the line for `systemctl status`, and how long a phase may take.
+// What the service manager gets: the line for `systemctl status`, and how long a phase may take.
 import { describe, expect, test } from "bun:test";
 import { phaseMayLastUntil, statusLine } from "../../src/core/service-status.ts";
 import { EXIT_1, Service } from "../core/service.ts";
@@ -7,8 +7,8 @@ const YEAR = 365 * 24 * 3600 * 1000;
 const line = (service: Service): string => statusLine(service.state, null);
 const until = (service: Service): number | null => phaseMayLastUntil(service.state);
 
-describe("the line", () => {
-  test("follows a service from its first deploy to its end", () => {
+describe("the status line", () => {
+  test("describes a service from its first deploy to its end", () => {
     const service = new Service();
     expect(line(service)).toBe("Waiting for a first deploy (crankctl run)");
     service.run({ instances: 2 });
@@ -26,7 +26,7 @@ describe("the line", () => {
     expect(line(service)).toBe("Shutting down, 4 workers left");
   });
 
-  test("tells what a rollout waits for", () => {
+  test("says what a rollout waits for", () => {
     const service = new Service();
     service.deploy({ instances: 2 });
     service.run({ instances: 2, pauseMs: 5000 });
@@ -37,7 +37,7 @@ describe("the line", () => {
     expect(line(service)).toEndWith("rolling out generation 3, 0 of 2 ready, waiting for a drain to end");
   });
 
-  test("tells of a rollout that goes back, and of the last failure", () => {
+  test("reports a rollback and the last failure", () => {
     const service = new Service();
     service.deploy();
     service.run({ instances: 2 });
@@ -48,8 +48,8 @@ describe("the line", () => {
   });
 });
 
-describe("a phase may last", () => {
-  test("as long as a start may take, from the last one on", () => {
+describe("a phase may take", () => {
+  test("as long as the start timeout, after the last start", () => {
     const service = new Service();
     expect(until(service)).toBeNull();
     service.run({ instances: 2, startTimeoutMs: 5000, minReadyMs: 100 });
@@ -66,7 +66,7 @@ describe("a phase may last", () => {
     expect(until(service)).toBeNull();
   });
 
-  test("as long as a pause and the start after it, or the drains that a rollout waits for", () => {
+  test("as long as a pause and the next start, or the drains that a rollout waits for", () => {
     const service = new Service();
     service.deploy({ instances: 2 });
     service.run({ instances: 2, pauseMs: 500_000, startTimeoutMs: 5000 });
@@ -77,7 +77,7 @@ describe("a phase may last", () => {
     expect(until(service)).toBe(service.now + 35_000);
   });
 
-  test("a year where a worker's start or stop has no limit", () => {
+  test("a year when a worker's start or stop has no limit", () => {
     const service = new Service();
     service.run({ startTimeoutMs: null });
     expect(until(service)).toBe(service.now + YEAR);
@@ -90,7 +90,7 @@ describe("a phase may last", () => {
     expect(until(service)).toBe(service.now + YEAR);
   });
 
-  test("as long as the slowest worker may take to stop", () => {
+  test("as long as the slowest worker's stop", () => {
     const service = new Service();
     service.deploy({ instances: 2 });
     service.shutdown();

@@ -1,4 +1,4 @@
-// From a `run` request to a spec: what is filled in, and what is refused.
+// From a `run` request to a spec: defaults, and what is refused.
 import { describe, expect, test } from "bun:test";
 import type { RunParams } from "../../src/control/run-params.ts";
 import type { Spec } from "../../src/core/model/spec.ts";
@@ -8,7 +8,7 @@ import { specFrom } from "../../src/supervisor/control/specs.ts";
 import type { Platform } from "../../src/supervisor/os/platform.ts";
 import type { Settings } from "../../src/supervisor/state/settings.ts";
 
-// Only what specs.ts asks of a platform and of the settings.
+// Only what specs.ts uses of a platform and of the settings.
 const platform = {
   environment: {},
   kernelLimits: () => ({ somaxconn: null, openFiles: null, stack: 8 * 1024 * 1024 }),
@@ -20,7 +20,7 @@ const settings = { cwd: "/srv", defaults: DEFAULTS } as Settings;
 const specOf = (params: RunParams, base: Spec | null = null): Spec => specFrom(platform, settings, base, params);
 
 describe("a run's spec", () => {
-  test("has every default when it is the first", () => {
+  test("has all defaults when it is the first", () => {
     expect(specOf({ command: ["ruby", "app.rb"] })).toMatchObject({
       command: ["ruby", "app.rb"],
       cwd: "/srv",
@@ -33,7 +33,7 @@ describe("a run's spec", () => {
     });
   });
 
-  test("takes what is not given from the last good one", () => {
+  test("takes missing values from the last good one", () => {
     const base = specOf({
       command: ["a"],
       cwd: "/x",
@@ -55,13 +55,13 @@ describe("a run's spec", () => {
     expect(next.limits.map((limit) => limit.name)).toEqual(["nofile", "core"]);
   });
 
-  test("has a switch that is off as if it had never been on", () => {
+  test("with a switch turned off equals one that never had it on", () => {
     const base = specOf({ command: ["a"], socketsOptional: true, noNewPrivs: true });
     expect(base).toMatchObject({ socketsOptional: true, noNewPrivs: true });
     expect(specOf({ socketsOptional: false, noNewPrivs: false }, base)).toEqual(specOf({ command: ["a"] }));
   });
 
-  test("looks for a relative command where the client is, as long as that command is kept", () => {
+  test("resolves a relative command in the client's directory, as long as that command is kept", () => {
     const base = specOf({ command: ["./a"], callerCwd: "/x" });
     expect(base).toMatchObject({ cwd: "/x", callerCwd: "/x" });
     expect(specOf({ instances: 2 }, base)).toMatchObject({ cwd: "/x", callerCwd: "/x" });
@@ -74,7 +74,7 @@ describe("a run's spec", () => {
     expect(specOf({ stopTimeout: 1500 }, endless).stopSteps.at(-1)).toEqual({ signal: "SIGKILL", afterMs: 1500 });
   });
 
-  test("takes stop steps as they are given, and ends them with SIGKILL when a budget is given", () => {
+  test("takes stop steps as given, and ends them with SIGKILL when a budget is given", () => {
     const steps = [
       { signal: "USR2", after: 0 },
       { signal: "TERM", after: 3000 },
@@ -107,7 +107,7 @@ describe("a run's spec", () => {
       },
       "order",
     ],
-  ])("of %j is refused: %s", (params, part) => {
+  ])("from %j is refused: %s", (params, part) => {
     expect(() => specOf(params)).toThrow(SpecError);
     expect(() => specOf(params)).toThrow(part);
   });
@@ -117,7 +117,7 @@ describe("a spec that could never be started", () => {
   const large = (names: number): Record<string, string> =>
     Object.fromEntries(Array.from({ length: names }, (_, index) => [`V${index}`, "x".repeat(100_000)]));
 
-  test("is refused for its arguments and environment, with what the kernel grants", () => {
+  test("is refused with the kernel's limit for arguments and environment", () => {
     expect(() => specOf({ command: ["a"], env: large(3), limits: { stack: 1024 * 1024 } })).toThrow(
       /would take 30\d{4} bytes, more than the 262144 that the kernel grants at this stack limit; .*-limit stack=BYTES/,
     );
@@ -125,7 +125,7 @@ describe("a spec that could never be started", () => {
     expect(specOf({ command: ["a"], env: large(3), limits: { stack: null } }).command).toEqual(["a"]);
   });
 
-  test("or that grew from run to run until crank could not keep it any more", () => {
+  test("is refused when it has grown from run to run beyond crank's limit", () => {
     const base = specOf({ command: ["a"], env: large(10) });
     expect(() => specOf({ env: { ONE: "x".repeat(100_000) } }, base)).toThrow(/more than the 1048576 that crank keeps/);
     expect(specOf({ env: { V0: null, ONE: "x".repeat(100_000) } }, base).env.V0).toBeNull();

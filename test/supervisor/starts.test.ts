@@ -1,4 +1,4 @@
-// Starts that are more than one of the keeper's batches holds.
+// Starts that do not fit into one of the keeper's batches.
 import { expect, test } from "bun:test";
 import { encodeCommands } from "../../src/keeper/frames.ts";
 import { LIMITS } from "../../src/keeper/protocol.ts";
@@ -6,7 +6,7 @@ import { Supervised } from "./supervised.ts";
 
 const INSTANCES = 40;
 const WORKERS = Array.from({ length: INSTANCES }, (_, index) => index + 1);
-/** Of all of them together more than a batch may have. */
+/** All of them together are larger than a batch may be. */
 const ENVIRONMENT = Object.fromEntries(
   Array.from({ length: 6 }, (_, index) => [`V${index}`, "x".repeat(LIMITS.batchBytes / INSTANCES / 5)]),
 );
@@ -22,7 +22,7 @@ const run = (service: Supervised) =>
 
 const startedBy = (service: Supervised): number[] => service.commands("spawn").map(({ worker }) => worker);
 
-test("go out in several batches, in order, none of them too large", async () => {
+test("many starts are sent in several batches, in order, none too large", async () => {
   const service = await serving();
   const batches = await run(service);
   expect(startedBy(service)).toEqual(WORKERS);
@@ -30,7 +30,7 @@ test("go out in several batches, in order, none of them too large", async () => 
   for (const batch of batches) expect(encodeCommands(batch).length).toBeLessThan(LIMITS.batchBytes);
 });
 
-test("go out once, wherever between them the supervisor is killed", async () => {
+test("many starts are sent once, wherever the supervisor is killed between them", async () => {
   const whole = await run(await serving());
   for (let batches = 0; batches <= whole.length; batches++) {
     const service = await serving();
@@ -39,7 +39,7 @@ test("go out once, wherever between them the supervisor is killed", async () => 
     service.batchesLeft = Number.POSITIVE_INFINITY;
     await service.start();
     expect(startedBy(service)).toEqual(WORKERS);
-    // Nothing is left over for a third one.
+    // Nothing is left for a third supervisor.
     await service.start();
     expect(startedBy(service)).toEqual(WORKERS);
   }

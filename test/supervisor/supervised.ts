@@ -1,5 +1,5 @@
-// A supervisor without a process: a keeper that only keeps its journal and what it was sent, so that a test can hand it
-// one event after the other, and put another supervisor in its place between any two batches.
+// A supervisor without a process, with a keeper that only stores its journal and its commands, so that a test can deliver
+// one event after the other and replace the supervisor between any two batches.
 import { CRANK } from "../../src/commands/crank/front-end.ts";
 import type { KeeperEvent, SentCommand } from "../../src/keeper/protocol.ts";
 import { type Hello, Supervisor } from "../../src/supervisor/loop/supervisor.ts";
@@ -10,7 +10,7 @@ import { simulatedPlatform, WALL_OFFSET } from "../lives/crank/platform.ts";
 export type Batch = readonly SentCommand[];
 type CommandOf<K extends SentCommand["kind"]> = Extract<SentCommand, { kind: K }>;
 
-/** Thrown where a supervisor is killed. */
+/** Thrown at the point where a supervisor is killed. */
 class Killed extends Error {}
 
 type Options = {
@@ -18,7 +18,7 @@ type Options = {
   readonly platform?: Partial<Platform>;
 };
 
-/** What an event says beside its number and its times. */
+/** An event without its number and its times. */
 type Said = KeeperEvent extends infer E
   ? E extends KeeperEvent
     ? Omit<E, "seq" | "happenedAt" | "deliveredAt">
@@ -54,7 +54,7 @@ export class Supervised {
     };
   }
 
-  /** The supervisor that lives now. */
+  /** The current supervisor. */
   get supervisor(): Supervisor {
     if (!this.#supervisor) throw new Error("no supervisor was started");
     return this.#supervisor;
@@ -65,7 +65,7 @@ export class Supervised {
     return this.#consumed === this.#seq;
   }
 
-  /** Starts the first supervisor, or the next one, from what the journal holds; it gets the events that have not been consumed. Returns the batches that it sent. */
+  /** Starts the first supervisor, or the next one, from what the journal holds; it gets the unconsumed events. Returns the batches that it sent. */
   start(): Promise<readonly Batch[]> {
     return this.#collect(async () => {
       const encoder = new TextEncoder();
@@ -82,22 +82,22 @@ export class Supervised {
     });
   }
 
-  /** A value of the journal; undefined: it is not there. */
+  /** A value of the journal; undefined: no such key. */
   value(key: string): unknown {
     const text = this.#journal.get(key);
     return text === undefined ? undefined : JSON.parse(text);
   }
 
-  /** Another supervisor takes an event that changes nothing. */
+  /** Another supervisor consumes an event that changes nothing. */
   consumeOneMore(): void {
     this.#seq += 1;
     this.#consumed = this.#seq;
   }
 
-  /** Delivers one event. Returns the batches that it led to. */
+  /** Delivers one event. Returns the resulting batches. */
   send(said: Said): Promise<readonly Batch[]> {
     this.#seq += 1;
-    // The parts of one event, put together.
+    // The parts of one event, combined.
     const event = { ...said, seq: this.#seq, happenedAt: this.now, deliveredAt: this.now } as KeeperEvent;
     this.#events.push(event);
     return this.#collect(async () => {
@@ -105,7 +105,7 @@ export class Supervised {
     });
   }
 
-  /** Brings crank up to where it serves, its sockets open. */
+  /** Starts crank until it serves, with its sockets open. */
   async serve(): Promise<void> {
     await this.start();
     await this.reach();
@@ -113,7 +113,7 @@ export class Supervised {
     await this.reach();
   }
 
-  /** The keeper has come to the last barrier. */
+  /** The keeper has reached the last barrier. */
   reach(): Promise<readonly Batch[]> {
     const barrier = this.commands("barrier").at(-1);
     return this.send({ kind: "reached", token: barrier?.token ?? 0 });
@@ -126,13 +126,13 @@ export class Supervised {
     return this.send({ kind: "opened", handle, domain, type, ...told, address: bytes });
   }
 
-  /** A client says a line. */
+  /** A client sends a line. */
   ask(method: string, params: unknown, connection = 7): Promise<readonly Batch[]> {
     const bytes = new TextEncoder().encode(JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }));
     return this.send({ kind: "line", connection, listener: 1, pid: 77, uid: 0, gid: 0, bytes });
   }
 
-  /** Time passes, and it is a tick. */
+  /** Advances the time and sends a tick. */
   tick(afterMs: number): Promise<readonly Batch[]> {
     this.now += afterMs;
     return this.send({ kind: "tick" });
@@ -143,7 +143,7 @@ export class Supervised {
     return ofKind(this.batches, kind);
   }
 
-  /** Those of the last batch that had any. */
+  /** Those of the last batch that has any. */
   last<K extends SentCommand["kind"]>(kind: K): CommandOf<K>[] {
     return ofKind([this.batches.findLast((batch) => batch.some((command) => command.kind === kind)) ?? []], kind);
   }
@@ -200,5 +200,5 @@ const textOf = (value: Uint8Array | string): string =>
   typeof value === "string" ? value : new TextDecoder().decode(value);
 
 const ofKind = <K extends SentCommand["kind"]>(batches: readonly Batch[], kind: K): CommandOf<K>[] =>
-  // The filter has left only those of that kind.
+  // The filter leaves only this kind.
   batches.flat().filter((command) => command.kind === kind) as CommandOf<K>[];

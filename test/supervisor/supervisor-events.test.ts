@@ -1,4 +1,4 @@
-// What a keeper reports of trouble is an event with a number, and a line of the log, once each, whichever process is killed between.
+// A problem that a keeper reports becomes one numbered event and one line of the log, whichever process is killed meanwhile.
 import { expect, test } from "bun:test";
 import type { SentCommand } from "../../src/keeper/protocol.ts";
 import { Supervised } from "./supervised.ts";
@@ -23,7 +23,7 @@ test.each([
   expect(asked.filter((line) => line.includes(`"kind":"${kind}"`))).toHaveLength(1);
 });
 
-test("a supervisor that is killed between noting it and telling it is followed by one that tells it", async () => {
+test("an event whose supervisor is killed before it is published is published by the next one", async () => {
   const supervised = new Supervised();
   await supervised.serve();
   supervised.batchesLeft = 1;

@@ -1,10 +1,10 @@
-// Log lines as syslog wants them.
+// Log lines in syslog's format.
 import { expect, test } from "bun:test";
 import { syslogLine, syslogRoute } from "../../src/supervisor/events/syslog.ts";
 import type { Settings } from "../../src/supervisor/state/settings.ts";
 import type { Store } from "../../src/supervisor/state/store.ts";
 
-// What syslog.ts reads of it.
+// What syslog.ts uses of the store.
 const memoryWith = (syslog: Settings["syslog"]): Store =>
   ({ settings: { program: "web", syslog }, facts: { pid: 42 } }) as unknown as Store;
 
@@ -18,14 +18,14 @@ test("warnings and errors carry facility daemon, their level, the time and progr
   expect(syslogLine(store, entry("info"))).toBeNull();
 });
 
-test("everything goes behind one header of level info, which the route brings", () => {
+test("everything gets the route's header, at level info", () => {
   const store = memoryWith({ carries: "everything" });
   expect(syslogLine(store, entry("error"))).toBe("it burns");
   const route = store.settings && syslogRoute(store, store.settings);
   expect(route).toMatchObject({ kind: "routeOutput", sink: 1, header: "<30>%T web[42]: " });
 });
 
-test("nothing goes there that was not asked for", () => {
+test("nothing is sent to syslog unless requested", () => {
   const store = memoryWith(null);
   expect(syslogLine(store, entry("error"))).toBeNull();
   expect(store.settings && syslogRoute(store, store.settings)).toBeNull();

@@ -1,9 +1,9 @@
-// The addresses of -bind and -ctl: as text, and as the kernel wants them.
+// The addresses of -bind and -ctl: as text, and in the kernel's format.
 import { describe, expect, test } from "bun:test";
 import { AddressError, controlOptions, formatAddress, locate, parseUri } from "../../../src/supervisor/os/addresses.ts";
 import { describeAddress, internetAddress, unixAddress } from "../../../src/supervisor/os/sockaddr.ts";
 
-describe("what -bind and -ctl understand", () => {
+describe("the address of -bind or -ctl", () => {
   test.each([
     ["/run/web.sock", "unix:///run/web.sock"],
     ["web.sock", "unix://web.sock"],
@@ -35,14 +35,14 @@ describe("what -bind and -ctl understand", () => {
     ["*", ":PORT"],
     ["web.example.com", "web.example.com:PORT"],
     ["8080?backlog=9", ":8080"],
-  ])("%s is refused: it may be meant as an address, and is the name of a file", (uri, meant) => {
+  ])("%s is refused: it names a file, but may be meant as an address", (uri, meant) => {
     const [text = ""] = uri.split("?");
     expect(() => parseUri(uri)).toThrow(`Write ${meant} for a tcp address, ./${text} for a unix socket's file`);
     expect(formatAddress(parseUri(`./${text}`).address)).toBe(`unix://./${text}`);
     expect(formatAddress(parseUri(`unix://${text}`).address)).toBe(`unix://${text}`);
   });
 
-  test("options behind the question mark are read, and the name is kept apart", () => {
+  test("has options after the question mark, and a separate name", () => {
     const parsed = parseUri(
       "tcp://:80?backlog=10&reuseport&nodelay=1&keepalive=0&defer-accept=5&fastopen=16&v6only=true&nonblock&name=http",
     );
@@ -91,13 +91,13 @@ describe("what -bind and -ctl understand", () => {
     [":80?name=%zz", "escape"],
     [":80?__proto__=1", "unknown option"],
     [":80?nodelay=maybe", "must be 1 (on) or 0 (off)"],
-  ])("%s is refused with a sentence that says why", (uri, part) => {
+  ])("%s is refused with the reason", (uri, part) => {
     expect(() => parseUri(uri)).toThrow(AddressError);
     expect(() => parseUri(uri)).toThrow(part);
   });
 });
 
-describe("addresses as the kernel wants them", () => {
+describe("addresses in the kernel's format", () => {
   test.each([
     ["127.0.0.1", 8080],
     ["0.0.0.0", 1],
@@ -106,15 +106,15 @@ describe("addresses as the kernel wants them", () => {
     ["2001:db8::8:800:200c:417a", 443],
     ["fe80::1", 22],
     ["1:2:3:4:5:6:7:8", 9],
-  ])("%s port %d survives the way there and back", (host, port) => {
+  ])("%s port %d survives the round trip", (host, port) => {
     expect(describeAddress(internetAddress(host, port).bytes)).toEqual({ host, port });
   });
 
-  test("an IPv4 address inside an IPv6 one lies in its last four bytes", () => {
+  test("an IPv4 address in an IPv6 one is its last four bytes", () => {
     expect([...internetAddress("::ffff:10.1.2.3", 1).bytes.subarray(18, 24)]).toEqual([255, 255, 10, 1, 2, 3]);
   });
 
-  test("a path ends with a zero, an abstract name begins with one", () => {
+  test("a path ends with a zero byte, an abstract name begins with one", () => {
     expect([...unixAddress("/a")]).toEqual([1, 0, 47, 97, 0]);
     expect([...unixAddress("@a")]).toEqual([1, 0, 0, 97]);
     expect(describeAddress(unixAddress("@a"))).toEqual({ path: "@a" });
@@ -123,7 +123,7 @@ describe("addresses as the kernel wants them", () => {
 });
 
 describe("the address of a control socket", () => {
-  test("has the options of its file, and no name", () => {
+  test("may have the options of its file, but no name", () => {
     const given = parseUri("/run/web.ctl?mode=0660&group=ops");
     expect(controlOptions("x", given)).toMatchObject({ mode: 0o660, group: "ops" });
     expect(() => controlOptions("x", parseUri("/run/web.ctl?name=web"))).toThrow(
@@ -134,7 +134,7 @@ describe("the address of a control socket", () => {
 });
 
 describe("a path below crank's directory", () => {
-  test("is made whole, and refused when the whole does not fit", () => {
+  test("is made absolute, and refused when that does not fit", () => {
     const address = parseUri("web.sock").address;
     expect(locate("u", address, "/srv")).toMatchObject({ path: "/srv/web.sock" });
     expect(locate("u", address, "/")).toMatchObject({ path: "/web.sock" });

@@ -1,5 +1,5 @@
-// What the supervisor does when the file of a unix socket is gone: a new socket, once, and the workers that have the old one
-// replaced by an ordinary rollout, whatever ends the supervisor meanwhile.
+// What the supervisor does when the file of a unix socket is removed: it opens one new socket, and replaces the workers that
+// have the old one by an ordinary rollout, even if the supervisor is killed meanwhile.
 import { expect, test } from "bun:test";
 import { NAME_STATES } from "../../../src/keeper/protocol.ts";
 import { Supervised } from "../supervised.ts";
@@ -17,7 +17,7 @@ const serving = async (): Promise<Supervised> => {
   return service;
 };
 
-/** A worker has been started, and says that it is ready. */
+/** A worker has been started and reports that it is ready. */
 const ready = async (service: Supervised, worker: number): Promise<void> => {
   const pid = 100 + worker;
   await service.send({ kind: "spawned", worker, pid, startTime: 1 });
@@ -36,7 +36,7 @@ const opened = (service: Supervised, handle: number) =>
 
 const started = (service: Supervised): number[] => service.commands("spawn").map(({ worker }) => worker);
 
-test("names are looked at when crank serves, at each rollout, and when the supervisor hears of a SIGHUP", async () => {
+test("names are checked when crank starts to serve, at each rollout, and at a SIGHUP", async () => {
   const service = await serving();
   const watched = (): number => service.commands("watchName").filter(({ handle }) => handle === SOCKET).length;
   const before = watched();
@@ -64,7 +64,7 @@ test("a listener that has lost its name is bound again once, and its workers are
   expect(started(service)).toEqual([1, 2]);
 });
 
-test("the control socket is bound again and accepted on, and nothing is deployed for it", async () => {
+test("the control socket is bound again and accepts connections, without a deploy", async () => {
   const service = await serving();
   await lost(service, CONTROL);
   expect(service.commands("bindAgain")).toMatchObject([{ handle: CONTROL, kept: 0 }]);
@@ -73,7 +73,7 @@ test("the control socket is bound again and accepted on, and nothing is deployed
   expect(started(service)).toEqual([1]);
 });
 
-test("one that cannot be bound is tried again when the keeper tells of it again", async () => {
+test("a failed bind is retried at the keeper's next report", async () => {
   const service = await serving();
   await lost(service, SOCKET);
   await service.send({ kind: "failed", command: 35, id: SOCKET, step: "bind", errno: 2 });
@@ -81,7 +81,7 @@ test("one that cannot be bound is tried again when the keeper tells of it again"
   expect(service.commands("bindAgain")).toHaveLength(2);
 });
 
-test("the workers are replaced once, wherever the supervisor is killed", async () => {
+test("workers are replaced once, wherever the supervisor is killed", async () => {
   for (let batches = 0; batches < 4; batches++) {
     const service = await serving();
     await lost(service, SOCKET);

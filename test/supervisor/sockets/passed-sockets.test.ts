@@ -1,4 +1,4 @@
-// Sockets that a service manager passed: which there are, and which -bind takes which.
+// Sockets that a service manager passed: which exist, and which -bind takes them.
 import { describe, expect, test } from "bun:test";
 import { parseUri } from "../../../src/supervisor/os/addresses.ts";
 import type { Bind } from "../../../src/supervisor/state/settings.ts";
@@ -20,20 +20,20 @@ const only = ({ address, options }: ReturnType<typeof parseUri>) => ({ address, 
 const shown = (binds: readonly Bind[]): string[] =>
   binds.map(({ name, address }) => `${name}=${address.kind === "inherited" ? address.fd : address.kind}`);
 
-describe("what was passed", () => {
-  test("is nothing where nothing is said of it", () => {
+describe("the passed sockets", () => {
+  test("are none without the variables", () => {
     expect(passedSockets({}, PID)).toEqual({ sockets: [], problem: null });
     expect(passedSockets({ LISTEN_FDS: "", LISTEN_PID: "1" }, PID)).toEqual({ sockets: [], problem: null });
   });
 
-  test("begins with descriptor 3, each with its name", () => {
+  test("start at descriptor 3, each with its name", () => {
     expect(ours(2, "http:admin").sockets).toEqual([
       { fd: 3, name: "http" },
       { fd: 4, name: "admin" },
     ]);
   });
 
-  test("is unnamed without LISTEN_FDNAMES, which is no problem", () => {
+  test("have no names without LISTEN_FDNAMES, without a warning", () => {
     expect(ours(2)).toEqual({
       sockets: [
         { fd: 3, name: "unknown" },
@@ -43,7 +43,7 @@ describe("what was passed", () => {
     });
   });
 
-  test.each(["http", "http:admin:more", ""])("is unnamed with %j for two sockets, and that is said", (names) => {
+  test.each(["http", "http:admin:more", ""])("have no names with %j for two sockets, with a warning", (names) => {
     const { sockets, problem } = ours(2, names);
     expect(sockets.map(({ name }) => name)).toEqual(["unknown", "unknown"]);
     expect(problem).toContain("LISTEN_FDNAMES");
@@ -56,7 +56,7 @@ describe("what was passed", () => {
     [{ LISTEN_FDS: "many", LISTEN_PID: "4711" }, "LISTEN_FDS"],
     [{ LISTEN_FDS: "-1", LISTEN_PID: "4711" }, "LISTEN_FDS"],
     [{ LISTEN_FDS: "99999", LISTEN_PID: "4711" }, "LISTEN_FDS"],
-  ])("is left alone with %j", (environment, part) => {
+  ])("are ignored with %j", (environment, part) => {
     const { sockets, problem } = passedSockets(environment, PID);
     expect(sockets).toEqual([]);
     expect(problem).toContain(part);
@@ -72,7 +72,7 @@ describe("-bind systemd", () => {
       ),
     );
 
-  test("takes all that was passed, under the names that it has", () => {
+  test("takes all passed sockets under their names", () => {
     expect(taken(ours(3, "http:http:admin"), "systemd")).toEqual(["http=3", "http=4", "admin=5"]);
   });
 
@@ -84,7 +84,7 @@ describe("-bind systemd", () => {
     expect(taken(ours(4, "a:b:c:d"), "systemd:c", "fd://3", "systemd")).toEqual(["c=5", "=3", "b=4", "d=6"]);
   });
 
-  test("lets ?name= rename what it takes", () => {
+  test("renames what it takes with ?name=", () => {
     const passed = ours(1, "web.socket");
     expect(shown(withPassedSockets([bind("systemd:web.socket?name=http", "http")], passed))).toEqual(["http=3"]);
   });
@@ -94,7 +94,7 @@ describe("-bind systemd", () => {
     [ours(1, "http"), "systemd:https", "only http"],
     [ours(2, "http"), "systemd:http", "LISTEN_FDNAMES has 1 names for 2 sockets"],
     [passedSockets({ LISTEN_FDS: "1", LISTEN_PID: "1" }, PID), "systemd", "crank is process 4711"],
-  ])("is refused with a sentence when it is not there (%#)", (passed, uri, part) => {
+  ])("is refused with the reason when there is no such socket (%#)", (passed, uri, part) => {
     expect(() => withPassedSockets([bind(uri)], passed)).toThrow(part);
   });
 
@@ -104,7 +104,7 @@ describe("-bind systemd", () => {
     );
   });
 
-  test("never takes what crank itself had stored", () => {
+  test("never takes what crank itself has stored", () => {
     const name = storeName(bind(":80")) ?? "";
     expect(taken(ours(2, `http:${name}`), "systemd")).toEqual(["http=3"]);
   });
@@ -113,7 +113,7 @@ describe("-bind systemd", () => {
 describe("crank's own sockets in the store", () => {
   const nameOf = (uri: string): string => storeName(bind(uri)) ?? "none";
 
-  test("have names that systemd takes: printable ASCII, no colon, not too long", () => {
+  test("have names that systemd accepts: printable ASCII, no colon, not too long", () => {
     const uris = [
       ":80",
       "[::1]:80",
@@ -127,11 +127,11 @@ describe("crank's own sockets in the store", () => {
     expect(new Set(uris.map(nameOf)).size).toBe(uris.length);
   });
 
-  test("have none when they were passed, and when a name would be too long", () => {
+  test("have no name when they were passed, and when it would be too long", () => {
     for (const uri of ["fd://3", "systemd", "systemd:http", `/${"ü".repeat(53)}`]) expect(nameOf(uri)).toBe("none");
   });
 
-  test("are found again by their addresses, whatever their order; what no bind wants any more is left over", () => {
+  test("are found again by their addresses in any order; those without a bind are left over", () => {
     const passed = ours(4, ["http", nameOf(":81"), nameOf(":80"), nameOf("/gone")].join(":"));
     const binds = [bind(":80"), bind("systemd:http"), bind(":82"), bind(":81?backlog=9")];
     expect([...storedSockets(binds, passed)]).toEqual([
@@ -141,7 +141,7 @@ describe("crank's own sockets in the store", () => {
     expect(straySockets(binds, passed)).toEqual([{ fd: 6, name: nameOf("/gone") }]);
   });
 
-  test("are one each for two binds of one address", () => {
+  test("are separate for two binds of one address", () => {
     const passed = ours(2, `${nameOf(":80")}:${nameOf(":80")}`);
     expect([...storedSockets([bind(":80"), bind(":80")], passed).values()]).toEqual([3, 4]);
   });

@@ -1,4 +1,4 @@
-// How large batches get: no batch is larger than what the keeper takes, whatever there is to say and to how many clients.
+// The size of batches: none is larger than the keeper accepts, whatever is sent to however many clients.
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { CommandDecoder, encodeBatch, encodeCommands } from "../../../src/keeper/frames.ts";
@@ -23,7 +23,7 @@ const commands: fc.Arbitrary<SentCommand> = fc
     return { kind: "log", sink: 2, bytes };
   });
 
-/** What a keeper makes of the bytes: a list of batches, each without its commit. */
+/** The bytes as a keeper reads them: a list of batches, each without its commit. */
 const heard = (parts: readonly Uint8Array[]) => {
   const decoder = new CommandDecoder();
   return parts.map((bytes) => decoder.push(bytes));
@@ -35,7 +35,7 @@ const shape = (command: { readonly kind: string; readonly bytes?: unknown; reado
 };
 
 describe("a batch of any commands", () => {
-  test("reaches the keeper whole and in order, in parts of which each is one that the keeper takes", () => {
+  test("reaches the keeper completely and in order, in parts that the keeper accepts", () => {
     fc.assert(
       fc.property(fc.array(commands, { maxLength: 12 }), (list) => {
         const parts = encodeBatch([...list, COMMIT], 5);
@@ -50,7 +50,7 @@ describe("a batch of any commands", () => {
     );
   });
 
-  test("is one batch as long as the keeper takes it as one", () => {
+  test("stays one batch if the keeper accepts it as one", () => {
     const room = LIMITS.batchBytes - COMMIT_BYTES;
     const half: SentCommand = { kind: "log", sink: 2, bytes: new Uint8Array(room / 2 - 10) };
     expect(encodeBatch([half, half, COMMIT], 0).length).toBe(1);
@@ -58,7 +58,7 @@ describe("a batch of any commands", () => {
   });
 });
 
-describe("a large deploy that many follow", () => {
+describe("a large deploy with many followers", () => {
   const FOLLOWERS = 200;
   const INSTANCES = 600;
 
@@ -82,7 +82,7 @@ describe("a large deploy that many follow", () => {
       .map(([, seq]) => Number(seq));
   const sizes = (batches: readonly Batch[]): number[] => batches.map((batch) => encodeCommands(batch).length);
 
-  test("is sent in batches that are far below what the keeper takes, to every follower once and in order", async () => {
+  test("is sent to every follower once and in order, in batches far below the keeper's limit", async () => {
     const service = await followed();
     const batches = await service.tick(10);
     expect(batches.length).toBeGreaterThan(3);
@@ -93,7 +93,7 @@ describe("a large deploy that many follow", () => {
     expect(told(batches, FOLLOWERS)).toEqual(seqs);
   });
 
-  test("is sent once, wherever between two of them the supervisor is killed", async () => {
+  test("is sent once, wherever the supervisor is killed between two batches", async () => {
     const whole = told(await (await followed()).tick(10), 7);
     for (const batchesLeft of [1, 2, 3]) {
       const service = await followed();

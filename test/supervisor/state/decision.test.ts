@@ -1,4 +1,4 @@
-// The stop signal that a READY leads to: it leaves before the state that it follows from is written.
+// The stop signal that a READY=1 causes: it is sent before the state that it follows from is written.
 import { expect, test } from "bun:test";
 import { type Batch, Supervised } from "../supervised.ts";
 
@@ -13,7 +13,7 @@ const say = (service: Supervised, worker: number, bytes = READY): Promise<readon
 const spawned = (service: Supervised, worker: number): Promise<readonly Batch[]> =>
   service.send({ kind: "spawned", worker, pid: 100 + worker, startTime: 1 });
 
-/** A second deploy whose worker runs, and is not ready yet. */
+/** A second deploy whose worker runs and is not ready yet. */
 const withSecondDeploy = async (): Promise<Supervised> => {
   const service = new Supervised();
   await service.serve();
@@ -27,13 +27,13 @@ const withSecondDeploy = async (): Promise<Supervised> => {
 };
 
 const kinds = (batch: Batch | undefined): readonly string[] => (batch ?? []).map(({ kind }) => kind);
-/** What clients and the log are told. */
+/** The output to clients and to the log. */
 const told = (batches: readonly Batch[]): readonly string[] =>
   batches
     .flat()
     .flatMap((command) => (command.kind === "write" || command.kind === "log" ? [String(command.bytes)] : []));
 
-test("leaves alone with the decision, and the rest follows", async () => {
+test("the stop signal is sent first, with the decision alone, and the rest follows", async () => {
   const service = await withSecondDeploy();
   const [first, ...rest] = await say(service, 2);
   expect(kinds(first)).toEqual(["put", "signal", "commit"]);
@@ -42,7 +42,7 @@ test("leaves alone with the decision, and the rest follows", async () => {
   expect(rest.flat()).toContainEqual({ kind: "remove", key: "decision" });
 });
 
-test("is sent once, and everything that follows is published once, wherever the supervisor is killed", async () => {
+test("the stop signal is sent once, and later output is published once, wherever the supervisor is killed", async () => {
   const whole = await withSecondDeploy();
   const expected = await say(whole, 2);
   for (const batchesLeft of [0, 1]) {
@@ -50,7 +50,7 @@ test("is sent once, and everything that follows is published once, wherever the 
     service.batchesLeft = batchesLeft;
     const before = await say(service, 2);
     service.batchesLeft = Number.POSITIVE_INFINITY;
-    // The next one starts later: what was decided stays as it was.
+    // The next one starts later: the decision stays the same.
     service.now += batchesLeft === 0 ? 0 : 500;
     const batches = [...before, ...(await service.start())];
     expect(batches.flat().filter(({ kind }) => kind === "signal")).toHaveLength(1);
@@ -61,7 +61,7 @@ test("is sent once, and everything that follows is published once, wherever the 
   }
 });
 
-test("waits for the rest where the same datagram says more", async () => {
+test("the stop signal waits for the rest when the same datagram says more", async () => {
   const service = await withSecondDeploy();
   const [first] = await say(service, 2, new TextEncoder().encode("READY=1\nSTATUS=warm"));
   expect(kinds(first)).toContain("signal");
@@ -69,7 +69,7 @@ test("waits for the rest where the same datagram says more", async () => {
   expect(service.value("worker/1")).toMatchObject({ kind: "stopping" });
 });
 
-test("is forgotten with its decision where a version that does not know decisions has taken later events", async () => {
+test("the decision is dropped when a version that does not know decisions has consumed later events", async () => {
   const service = await withSecondDeploy();
   service.batchesLeft = 1;
   await say(service, 2);

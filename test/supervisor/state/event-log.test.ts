@@ -1,4 +1,4 @@
-// The history of events: what is kept of it, and that what workers say pushes nothing else out.
+// The history of events: what is kept, and that workers' messages displace no other events.
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { LIMITS } from "../../../src/keeper/protocol.ts";
@@ -9,7 +9,7 @@ const TIME = "2026-01-01T00:00:00.000Z";
 const word = (errno: number): AnyEvent => ({ kind: "workerErrno", worker: 1, pid: 2, errno, reason: "x" });
 const deed = (worker: number): AnyEvent => ({ kind: "socketTaken", address: "a", uri: "u", worker, pid: 1, fd: 3 });
 
-/** A log with its journal, which a supervisor's death can be tried on. */
+/** A log with its journal, for simulated deaths of a supervisor. */
 class Kept {
   readonly journal = new Map<string, string>();
   eventsOf = new EventLog();
@@ -47,7 +47,7 @@ class Kept {
 }
 
 describe("the history of events", () => {
-  test("keeps everything else when workers say more than is kept", () => {
+  test("keeps all other events when workers send more than is kept", () => {
     const kept = new Kept();
     for (let number = 1; number <= 500; number++) kept.add(deed(number));
     for (let number = 1; number <= 5000; number++) kept.add(word(number));
@@ -61,7 +61,7 @@ describe("the history of events", () => {
     expect(kept.entries).toEqual(entries);
   });
 
-  test("is in order, holds the last of each kind and stays small, whatever happens in which order", () => {
+  test("is in order, holds the last event of each kind and stays small, for any events", () => {
     const steps = fc.array(fc.tuple(fc.constantFrom("word", "deed", "die"), fc.nat(60)), { maxLength: 60 });
     fc.assert(
       fc.property(steps, (list) => {
@@ -90,7 +90,7 @@ describe("the history of events", () => {
     );
   });
 
-  test("has no journal value that is larger than a frame of the keeper's", () => {
+  test("has no journal value larger than the keeper's frames", () => {
     const kept = new Kept();
     const long = (worker: number): AnyEvent => ({ ...word(worker), reason: "x".repeat(60_000) }) as AnyEvent;
     for (let number = 1; number <= 1000; number++)

@@ -1,4 +1,4 @@
-// Journals of every version: a crank reads what each earlier one left, to the letter, and says what it cannot read.
+// Journals of every version: crank reads exactly what each earlier version wrote, and reports what it cannot read.
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -22,7 +22,7 @@ const entriesOf = (name: string) => {
   return journal;
 };
 
-/** Times that are shown were written `…Z` once, and have an offset now: what they mean is a moment. */
+/** Times were once written as `…Z` and now have an offset: they are compared as moments. */
 const momentOf = (_: string, value: unknown): unknown =>
   typeof value === "string" && /^\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)$/.test(value) ? Date.parse(value) : value;
 
@@ -31,18 +31,18 @@ test("there is a fixture of each version (test/fixtures/make-journal.ts makes th
 });
 
 describe.each(names)("%s", (name) => {
-  test("means what it meant when it was written", () => {
+  test("has the same meaning as when it was written", () => {
     const kept = readFileSync(join(FIXTURES, `${name}.json`), "utf8");
     const read = JSON.stringify(readFixture(bytesOf(name)));
     expect(JSON.parse(read, momentOf)).toMatchObject(JSON.parse(kept, momentOf));
   });
 
-  test("passes the check of an upgrade", () => {
+  test("passes the upgrade check", () => {
     expect(problemWith(CRANK, bytesOf(name))).toBeNull();
   });
 });
 
-describe("the check of an upgrade refuses a journal", () => {
+describe("the upgrade check refuses a journal", () => {
   const refuse = (bytes: Uint8Array): string | null => problemWith(CRANK, bytes);
   const { bootId, pid, entries } = entriesOf(latest);
   const withEntry = (key: string, value: string): Buffer =>
@@ -59,7 +59,7 @@ describe("the check of an upgrade refuses a journal", () => {
     );
   });
 
-  test("that is empty, damaged, or says nothing", () => {
+  test("that is empty, damaged or meaningless", () => {
     expect(refuse(new Uint8Array())).toBe("the journal is empty");
     expect(refuse(Buffer.from("something else altogether"))).toStartWith("the journal is damaged: ");
     expect(refuse(withEntry("service", "{"))).toStartWith("the journal cannot be read: ");

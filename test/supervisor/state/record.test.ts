@@ -1,4 +1,4 @@
-// The record as text: written, read back, and the original crank's.
+// The record as text: written, read back, and as the original crank wrote it.
 import { describe, expect, test } from "bun:test";
 import type { GoodSpec } from "../../../src/core/model/spec.ts";
 import { DEFAULTS, emptySpec } from "../../../src/spec/defaults.ts";
@@ -32,7 +32,7 @@ const good = (generation: number): GoodSpec => ({
 
 const numbers = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, at) => from + at);
 
-/** A record as some other program, or another crank, may have written it. */
+/** A record as another program or another version of crank may have written it. */
 const written = (entries: readonly unknown[]): string => JSON.stringify({ crank: { version: 1, history: entries } });
 
 const generations = (text: string): number[] => {
@@ -44,13 +44,13 @@ const generations = (text: string): number[] => {
 const read = (text: string) => parseRecord(text, DEFAULTS, "/home");
 
 describe("the record", () => {
-  test("gives back what was written", () => {
+  test("reads back as written", () => {
     const history = [good(1), good(2)];
     expect(read(formatRecord(history))).toEqual({ kind: "history", history, leftOut: [] });
     expect(read(formatRecord([]))).toEqual({ kind: "history", history: [], leftOut: [] });
   });
 
-  test("carries the four keys that the original reads, durations in nanoseconds", () => {
+  test("has the four keys that the original reads, with durations in nanoseconds", () => {
     expect(JSON.parse(formatRecord([good(1)]))).toMatchObject({
       cwd: "/srv",
       command: ["ruby", "app1.rb"],
@@ -59,7 +59,7 @@ describe("the record", () => {
     });
   });
 
-  test("of the original crank is understood, and nothing or less is no limit", () => {
+  test("of the original crank is read, and zero or less means no limit", () => {
     const reading = read('{"cwd":"","command":["ruby","app.rb"],"start_timeout":5000000000,"stop_timeout":-1}');
     if (reading.kind !== "history") throw new Error(reading.reason);
     expect(reading.history[0]?.spec).toMatchObject({
@@ -71,7 +71,7 @@ describe("the record", () => {
     });
   });
 
-  test("of the original crank with a stop timeout ends in a SIGKILL then", () => {
+  test("of the original crank with a stop timeout ends in SIGKILL at that time", () => {
     const reading = read('{"command":["x"],"stop_timeout":7000000000}');
     if (reading.kind !== "history") throw new Error(reading.reason);
     expect(reading.history[0]?.spec.stopSteps).toEqual([
@@ -81,20 +81,20 @@ describe("the record", () => {
     expect(reading.history[0]?.spec.startTimeoutMs).toBeNull();
   });
 
-  test("that is too long is worth its newest ten", () => {
+  test("that is too long gives its newest ten", () => {
     expect(generations(written(numbers(1, 19).map(good)))).toEqual(numbers(10, 19));
   });
 
-  test("that has every run twice has each once, in order", () => {
+  test("with every run twice gives each once, in order", () => {
     const doubled = [...numbers(3, 10), ...numbers(1, 10)].map(good);
     expect(generations(written(doubled))).toEqual(numbers(1, 10));
   });
 
-  test("is never written longer than it can be read, or with a run twice", () => {
+  test("is never written longer than can be read, or with a run twice", () => {
     expect(generations(formatRecord([...numbers(1, 15), ...numbers(9, 15)].map(good)))).toEqual(numbers(6, 15));
   });
 
-  test("with a bad entry keeps the others, and says which it was", () => {
+  test("with a bad entry keeps the others, and reports which it was", () => {
     const { command, ...rest } = good(2).spec;
     const reading = read(written([good(1), { ...good(2), spec: rest }, good(3), null]));
     expect(reading).toMatchObject({
@@ -106,7 +106,7 @@ describe("the record", () => {
     });
   });
 
-  test("whose history is damaged all over still has what the original crank wrote into it", () => {
+  test("with a damaged history still gives the original crank's keys", () => {
     const text = JSON.stringify({ cwd: "/srv", command: ["ruby"], crank: { version: 1, history: [{}] } });
     expect(read(text)).toMatchObject({
       history: [{ generation: 0, spec: { command: ["ruby"], cwd: "/srv" } }],
@@ -128,14 +128,14 @@ describe("the record", () => {
     ['{"command":["x"],"start_timeout":"5"}', "wrong value at start_timeout"],
     ['{"crank":{"version":99,"history":[]}}', "later version"],
     ['{"crank":{"version":1,"history":[{"generation":1}]}}', "wrong value at crank.history"],
-  ])("with %p in it is unusable, and says why", (text, part) => {
+  ])("containing %p is unusable, with the reason", (text, part) => {
     const reading = read(text);
     if (reading.kind !== "unusable") throw new Error("it was taken");
     expect(reading.reason).toContain(part);
   });
 });
 
-test("a spec that is larger than any that crank would keep is left out of the record", () => {
+test("a spec that is larger than crank's limit is left out of the record", () => {
   const { spec } = good(1);
   const large = { ...good(1), spec: { ...spec, env: { A: "x".repeat(1024 * 1024 + 32 * 1024) } } };
   expect(read(written([large]))).toMatchObject({

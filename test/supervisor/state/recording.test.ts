@@ -1,11 +1,11 @@
-// A record that takes long to be written: the clients that wait for it wait, and no others.
+// A record that is slow to write delays only the clients that wait for it.
 import { expect, test } from "bun:test";
 import { Supervised } from "../supervised.ts";
 
 const SIGTERM = 15;
 const READY = new TextEncoder().encode("READY=1");
 
-/** A service whose disk does not answer until it is let, with a first deploy that only waits for its record. */
+/** A service whose disk answers only when the test permits, with a first deploy that only waits for its record. */
 const withSlowDisk = async () => {
   const writes: ((error: string | null) => void)[] = [];
   const service = new Supervised({
@@ -29,7 +29,7 @@ const written = async (service: Supervised): Promise<void> => {
 
 const answers = (service: Supervised): string[] => service.commands("write").map(({ bytes }) => String(bytes));
 
-test("keeps back the deploy's answer, and no event", async () => {
+test("a slow record delays the deploy's answer, and no event", async () => {
   const { service, writes } = await withSlowDisk();
   expect(writes).toHaveLength(1);
   expect(answers(service).join("")).not.toContain("accepted");
@@ -42,7 +42,7 @@ test("keeps back the deploy's answer, and no event", async () => {
   expect(writes).toHaveLength(1);
 });
 
-test("is written again by the next supervisor, and the answer is given once", async () => {
+test("a slow record is written again by the next supervisor, and the deploy is answered once", async () => {
   const { service, writes } = await withSlowDisk();
   await service.start();
   expect(writes).toHaveLength(2);
@@ -53,7 +53,7 @@ test("is written again by the next supervisor, and the answer is given once", as
   ]);
 });
 
-test("is waited for when crank is to end meanwhile, for its own answer is owed", async () => {
+test("a slow record delays crank's exit until the deploy is answered", async () => {
   const { service, writes } = await withSlowDisk();
   await service.send({ kind: "signalled", signal: SIGTERM, pid: 1, uid: 0 });
   expect(service.commands("signal")).toMatchObject([{ worker: 1, signal: SIGTERM }]);
@@ -65,7 +65,7 @@ test("is waited for when crank is to end meanwhile, for its own answer is owed",
   expect(service.commands("exit")).toMatchObject([{ status: 0 }]);
 });
 
-test("is tried again when it could not be written, later and later, and that is said once and when it is over", async () => {
+test("a failed record is retried with growing delays, and reported once and at its recovery", async () => {
   const { service, writes } = await withSlowDisk();
   const logged = (words: string): number =>
     service.commands("log").filter(({ bytes }) => String(bytes).includes(words)).length;
@@ -80,7 +80,7 @@ test("is tried again when it could not be written, later and later, and that is 
   expect(writes).toHaveLength(2);
   writes[1]?.("no space left on device");
   await written(service);
-  // A supervisor that follows goes on with it.
+  // The next supervisor continues.
   await service.start();
   service.now += 2000;
   await service.send({ kind: "tick" });
@@ -94,7 +94,7 @@ test("is tried again when it could not be written, later and later, and that is 
   expect(writes).toHaveLength(3);
 });
 
-test("that does not hold what has been good meanwhile is written again before it counts", async () => {
+test("a record without the newest good run is written again before it counts", async () => {
   const { service, writes } = await withSlowDisk();
   writes[0]?.("no space left on device");
   await written(service);
