@@ -1,4 +1,4 @@
-// A minute of chaos, from a seed of chance or CRANK_CHAOS_SEED; a failure prints its seed and what was done.
+// A minute of chaos from a random seed, or from CRANK_CHAOS_SEED. A failure prints the seed and everything that was done.
 import { test } from "bun:test";
 import { runChaos } from "./chaos.ts";
 import { describeOutcome } from "./outcome.ts";

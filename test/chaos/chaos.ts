@@ -1,6 +1,6 @@
-// Chaos: random orders and random faults under load, all from one seed. No client is refused, no connection is lost but those
-// that killed workers held, every answer comes from a version that serves, the history is right, and nothing runs that the
-// service does not know.
+// Chaos: random orders and random faults under load, all derived from one seed. No client is refused; only connections that
+// killed workers held are lost; every answer comes from a version that serves; the history is right; and no process runs
+// that the service does not know.
 import { waitFor } from "../e2e/harness/wait.ts";
 import { Random } from "../lives/random.ts";
 import { Clients } from "./clients.ts";
@@ -12,11 +12,11 @@ import { type GoodRun, Truth } from "./truth.ts";
 export type ChaosOptions = {
   readonly seed: number;
   readonly seconds: number;
-  /** Kinds of disturbances that are left out. */
+  /** Kinds of disturbances to leave out. */
   readonly without?: readonly string[];
 };
 export type Outcome = {
-  /** What went wrong, in words; empty: nothing. */
+  /** What went wrong; empty if nothing did. */
   readonly faults: readonly string[];
   readonly log: readonly string[];
   readonly steps: number;
@@ -26,7 +26,7 @@ export type Outcome = {
 const FRESH_CLIENTS = 15;
 const STAYING_CLIENTS = 40;
 const LONGEST_DELAY_MS = 300;
-/** The disk is full for at most so many steps. */
+/** How many steps the disk may stay full. */
 const FULL_STEPS = 3;
 
 class Wrong extends Error {}
@@ -75,7 +75,7 @@ export const runChaos = async ({ seed, seconds, without = [] }: ChaosOptions): P
   return { faults, log: truth.lines, steps, counts };
 };
 
-/** One order with what happens beside it; afterwards everything has to be as the order's outcome says. */
+/** One order and the disturbances beside it; afterwards the state must match the order's outcome. */
 const step = async (
   stage: Stage,
   truth: Truth,
@@ -99,7 +99,7 @@ const step = async (
   truth.serves(...(truth.current ? [truth.current.version] : []));
 };
 
-/** The histories that this end of an order allows. */
+/** The histories that are possible after this outcome of an order. */
 const outcomes = (
   order: Order,
   effect: Effect,
@@ -112,7 +112,7 @@ const outcomes = (
   return mayFail ? [before] : [];
 };
 
-/** Waits until no rollout goes on, and says which of the allowed histories it is. */
+/** Waits until no rollout is in progress; returns which of the allowed histories it is. */
 const settledHistory = async (
   stage: Stage,
   truth: Truth,
@@ -134,7 +134,7 @@ const settledHistory = async (
 const describe = (history: readonly GoodRun[]): string =>
   history.map(({ version, instances }) => `${version}×${instances}`).join(" ");
 
-/** Waits until exactly the wanted workers are there, all of one generation, and no other process of the service is. */
+/** Waits until exactly the wanted workers run, all of one generation, and no other process of the service. */
 const settled = async (stage: Stage, truth: Truth): Promise<number> => {
   let trouble = "";
   const look = async (): Promise<number | null> => {

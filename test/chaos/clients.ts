@@ -1,15 +1,15 @@
-// Clients of the service under chaos. Some connect for each request, some stay; each knows which answers are right, and
-// what happens to a connection is excused only if the worker that held it was killed.
+// Clients of the service under chaos. Some connect for each request, some stay connected; each knows which answers are
+// right. A broken connection is excused only if the worker that held it was killed.
 import { connect, type Socket } from "node:net";
 import type { Truth } from "./truth.ts";
 
-/** A connection may be silent for this long, ms: longer than any worker is stopped for. */
+/** How long a connection may be silent, ms: longer than any disturbance stops a worker. */
 const SILENCE_MS = 60_000;
 const PAUSE_MS = 20;
 const TALK_MS = 100;
 const SHOWN_FAULTS = 20;
 
-/** One connection, from its beginning. */
+/** One connection, from its start. */
 type Held = { readonly begunAt: number; pid: number | null };
 
 export class Clients {
@@ -75,7 +75,7 @@ export class Clients {
     }
   }
 
-  /** `VERSION PID`: of a version that may have answered since this connection began. */
+  /** `VERSION PID`: of a version that may have answered since this connection started. */
   #judge(held: Held, answer: string): void {
     const [, version, pid] = /^(\S+) (\d+)\n?$/.exec(answer) ?? [];
     held.pid = pid === undefined ? null : Number(pid);
@@ -90,7 +90,7 @@ export class Clients {
     else this.#fault(`${words}${held.pid === null ? "" : ` (held by pid ${held.pid})`}`);
   }
 
-  /** Connects, says `greeting`, hands over what comes, and says how it ended. */
+  /** Connects, sends `greeting`, passes on what it receives, and reports how the connection ended. */
   #talk(greeting: string, hear: (socket: Socket, words: string) => void): Promise<string> {
     return new Promise((resolve) => {
       const socket = connect(this.#port, "127.0.0.1", () => socket.write(greeting));

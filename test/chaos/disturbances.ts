@@ -1,12 +1,12 @@
-// What befalls the service under chaos while an order is carried out.
+// The disturbances of the service under chaos while an order is carried out.
 import { isAlive, signal, supervisorOf } from "../e2e/harness/processes.ts";
 import type { Random } from "../lives/random.ts";
 import type { Stage, WorkerSeen } from "./stage.ts";
 import type { Truth } from "./truth.ts";
 
 /**
- * What a disturbance may change of an order's outcome: nothing, whether an upgrade succeeds (what is killed as the supervisor
- * may be its check), whether any order does, or whether the answer arrives.
+ * How a disturbance may change an order's outcome: not at all; whether an upgrade succeeds (the process killed as the
+ * supervisor may be the upgrade's check); whether any order succeeds; or whether the answer arrives.
  */
 export type Effect = "nothing" | "upgrade" | "outcome" | "answer";
 
@@ -27,7 +27,7 @@ export class Disturbances {
   readonly #stage: Stage;
   readonly #truth: Truth;
   readonly #random: Random;
-  /** Kinds that do not happen: what is known to break something, while other faults are looked for. */
+  /** Kinds to leave out: known failures, while other faults are looked for. */
   readonly #without: ReadonlySet<string>;
   #isFull = false;
 
@@ -60,7 +60,7 @@ export class Disturbances {
     return this.#without.has(kind) ? NOTHING : kinds[kind]();
   }
 
-  /** Gives the disk back. */
+  /** Frees the disk. */
   freeDisk(): void {
     if (!this.#isFull) return;
     this.#isFull = false;
@@ -141,7 +141,7 @@ export class Disturbances {
       words: `kill the keeper, the next crank starts after ${pauseMs} ms`,
       effect: "answer",
       happen: async () => {
-        // With no worker no other process holds the socket, and a client that connects is rightly refused.
+        // Without a worker no other process holds the socket, and a client is rightly refused.
         if ((await this.#ready()).length === 0) return;
         await this.#stage.replaceCrank(pauseMs);
         this.#truth.log(`  the next crank is ${this.#stage.crank.pid}`);

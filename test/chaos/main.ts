@@ -1,4 +1,4 @@
-// Chaos by hand, for as long as wanted: `make chaos SEED=N SECONDS=S`; WITHOUT="disk kill-worker" leaves kinds out.
+// Chaos by hand, for any length of time: `make chaos SEED=N SECONDS=S`; WITHOUT="disk kill-worker" leaves kinds out.
 import { runChaos } from "./chaos.ts";
 import { describeOutcome } from "./outcome.ts";
 

@@ -1,4 +1,4 @@
-// What an operator orders of the service under chaos, and what has to be true afterwards.
+// The orders that an operator gives to the service under chaos, and what must be true afterwards.
 import { compiled } from "../e2e/harness/apps.ts";
 import type { Ended } from "../e2e/harness/bench.ts";
 import type { Random } from "../lives/random.ts";
@@ -7,12 +7,12 @@ import { type GoodRun, type Truth, withRun } from "./truth.ts";
 
 export type Order = {
   readonly words: string;
-  /** Versions that may answer while it is carried out, besides the current one. */
+  /** Versions that may answer meanwhile, besides the current one. */
   readonly versions: readonly string[];
   carryOut(): Promise<Ended>;
-  /** The history when it went well; null: it may not go well. */
+  /** The history after success; null: it must not succeed. */
   readonly after: readonly GoodRun[] | null;
-  /** How many workers are wanted when it went well; null: as many as before. */
+  /** How many workers are wanted after success; null: as many as before. */
   readonly instances: number | null;
   readonly isUpgrade?: boolean;
 };
@@ -20,7 +20,7 @@ export type Order = {
 const DRAIN_MS = "100";
 const MOST_INSTANCES = 4;
 
-/** Commands of which no worker gets ready, and how each fails. */
+/** Commands whose workers never become ready, and how each fails. */
 const BROKEN: readonly [readonly string[], ...(readonly (readonly string[])[])] = [
   ["sh", "-c", "exit 7"],
   ["sh", "-c", "kill -KILL $$"],
@@ -31,7 +31,7 @@ const BROKEN: readonly [readonly string[], ...(readonly (readonly string[])[])] 
 
 const flagsFirst = (words: readonly string[]): readonly string[] => (words.includes("--") ? words : ["--", ...words]);
 
-/** One deploy after the other, each of a version of its own. */
+/** One deploy after another, each of its own version. */
 export class Orders {
   readonly #stage: Stage;
   readonly #truth: Truth;
@@ -113,7 +113,7 @@ export class Orders {
   }
 
   #reload(): Order {
-    // It takes the number of workers that there are now, whatever the last run asked for.
+    // It takes the current number of workers, whatever the last run asked for.
     return {
       words: "reload",
       versions: [],

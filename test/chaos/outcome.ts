@@ -1,4 +1,4 @@
-// What came of chaos, for people: a failure with its seed and everything that was done.
+// The result of chaos, for people: a failure with its seed and everything that was done.
 import type { Outcome } from "./chaos.ts";
 
 export const describeOutcome = ({ faults, log, steps, counts }: Outcome, seed: number): string => {

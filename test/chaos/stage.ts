@@ -1,4 +1,4 @@
-// The service under chaos: its cranks one after the other, on a disk of its own that can be filled, and what runs of it.
+// The service under chaos: its successive cranks, on a disk of its own that can be filled, and its processes.
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, statfsSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { Bench, CRANK, CRANKCTL, type Ended, ROOT, type Running } from "../e2e/harness/bench.ts";
@@ -6,7 +6,7 @@ import { freePorts } from "../e2e/harness/ports.ts";
 import { isAlive, killCrank } from "../e2e/harness/processes.ts";
 import { waitFor } from "../e2e/harness/wait.ts";
 
-/** Bytes of the disk: room for journal, record and locks, and little enough to be filled at once. */
+/** Size of the disk in bytes: room for journal, record and locks, and small enough to fill at once. */
 const DISK = "16m";
 const LISTENING = "0A";
 
@@ -37,7 +37,7 @@ export class Stage {
   /** The process whose mount namespace has the disk; null: there is none, and nothing fills it. */
   readonly #holder: Running | null;
   crank: Running;
-  /** Everything that cranks wrote to standard error before the present one. */
+  /** Everything that earlier cranks wrote to standard error. */
   said = "";
 
   static async open(): Promise<Stage> {
@@ -62,7 +62,7 @@ export class Stage {
     return this.#holder !== null;
   }
 
-  /** A command line, where the disk is. */
+  /** A command line, run where the disk is mounted. */
   #there(command: readonly string[]): readonly string[] {
     if (this.#holder === null) return command;
     return ["nsenter", "-t", String(this.#holder.pid), "--mount", `--wd=${ROOT}`, "--", ...command];
@@ -107,7 +107,7 @@ export class Stage {
     this.crank = await this.#start();
   }
 
-  /** Takes all room of the disk, or gives it back. */
+  /** Fills the disk, or frees it. */
   async fill(): Promise<void> {
     await this.bench.run(["sh", "-c", 'cat /dev/zero > "$1"', "sh", this.#ballast()]);
     if (statfsSync(this.#disk()).bavail > 0) throw new Error("the disk could not be filled");
@@ -125,7 +125,10 @@ export class Stage {
     return join(this.#disk(), "ballast");
   }
 
-  /** Every process of the service, keeper and supervisor aside: by the name in its environment, or by a listening socket. */
+  /**
+   * Every process of the service except keeper and supervisor, found by the name in its environment or by a listening
+   * socket.
+   */
   processes(): ReadonlyMap<number, string> {
     const inodes = listeningInodes(this.port);
     const own = new Set([this.crank.pid, process.pid]);

@@ -1,19 +1,19 @@
-// What is true of the service under chaos, as one who has given all its orders knows it: which versions may answer, what
-// the history of good runs is, and which workers were killed.
+// What must be true of the service under chaos, derived from the orders given: which versions may answer, the history of
+// good runs, and which workers were killed.
 
-/** A good run as `crankctl history` tells it. */
+/** A good run as `crankctl history` shows it. */
 export type GoodRun = { readonly version: string; readonly instances: number };
 
-/** As many good runs as crank keeps. */
+/** How many good runs crank keeps. */
 const HISTORY_LENGTH = 10;
 
-/** A worker's death may be seen by its clients this much later: ms. */
+/** How much later clients may see a worker's death, ms. */
 const SEEN_LATER_MS = 1000;
 
 export class Truth {
   readonly #startedAt = performance.now();
   readonly #log: string[] = [];
-  /** Which versions may answer, each set from its time on. */
+  /** Which versions may answer; each set holds from its time on. */
   #serving: { readonly since: number; readonly versions: ReadonlySet<string> }[] = [
     { since: Number.NEGATIVE_INFINITY, versions: new Set() },
   ];
@@ -38,7 +38,7 @@ export class Truth {
     return this.#log;
   }
 
-  /** From now on these answer new connections, and no others. */
+  /** From now on these versions answer new connections, and no others. */
   serves(...versions: readonly string[]): void {
     this.#serving.push({ since: this.now(), versions: new Set(versions) });
   }
@@ -62,13 +62,13 @@ export class Truth {
     return this.history.at(-1);
   }
 
-  /** The history after a reload, which runs the current version with as many workers as there are now. */
+  /** The history after a reload, which runs the current version with the current number of workers. */
   reloaded(): readonly GoodRun[] {
     return this.current ? withRun(this.history, { version: this.current.version, instances: this.instances }) : [];
   }
 }
 
-/** The history after this run went well: the same run again takes the place of the newest. */
+/** The history after this run succeeded; an identical run replaces the newest. */
 export const withRun = (history: readonly GoodRun[], run: GoodRun): readonly GoodRun[] => {
   const newest = history.at(-1);
   const isSame = newest?.version === run.version && newest.instances === run.instances;

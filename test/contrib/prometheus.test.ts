@@ -21,10 +21,10 @@ type Dashboard = { readonly panels: readonly Panel[] };
 // The type is certain, because the file belongs to the project.
 const dashboard = JSON.parse(readFileSync(join(ROOT, "contrib/grafana/crank.json"), "utf8")) as Dashboard;
 
-/** An expression as Grafana sends it: its variables are replaced. */
+/** An expression as Grafana sends it, with its variables replaced. */
 const sent = (expr: string): string => expr.replaceAll("$instance", ".*").replaceAll("$__rate_interval", "1m");
 
-/** Starts a Prometheus that scrapes the address. Returns its own. */
+/** Starts a Prometheus that scrapes the address. Returns its own address. */
 const prometheus = async (scraped: string): Promise<string> => {
   const [port] = await freePorts(1);
   const config = `global: { scrape_interval: 1s, evaluation_interval: 1s }
@@ -41,7 +41,7 @@ scrape_configs: [{ job_name: crank, static_configs: [{ targets: ["${scraped}"] }
 
 type Answer = { readonly status: string; readonly data: { readonly result: readonly unknown[] } };
 
-/** The samples of an expression now. Throws if Prometheus does not accept it. */
+/** The current samples of an expression. Throws if Prometheus does not accept it. */
 const query = async (address: string, expr: string): Promise<readonly unknown[]> => {
   const answered = await fetch(`http://${address}/api/v1/query?query=${encodeURIComponent(expr)}`);
   const text = await answered.text();

@@ -1,4 +1,4 @@
-// The README's five minutes, done as they are written: its server, its commands, and its claim that no request failed.
+// The README's five minutes, followed literally: its server, its commands, and its claim that no request failed.
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -28,8 +28,8 @@ test("the README's commands do what the README says, and no request fails", asyn
     .replaceAll("$PWD/bin", join(ROOT, "bin"))
     .replaceAll("$HOME/.crank", join(directory, "files"))
     .replaceAll("8080", String(port));
-  // On a slow machine crank may need longer than the README gives it to open its control socket.
-  // And a person is never so fast that the loop's last request is still under way at the shutdown.
+  // On a slow machine crank may need longer to open its control socket than the README allows. And a person is never so fast
+  // that the loop's last request is still in flight at the shutdown.
   const asking = `kill %2\nwhile pgrep -f "^curl -sS localhost:${port}" >/dev/null; do sleep 0.05; done`;
   const [first = "", ...later] = script.split(/^(?=crankctl)/m);
   const waiting = 'until crankctl -ctl "$CRANK_PREFIX/web.ctl" info >/dev/null 2>&1; do sleep 0.05; done\n';

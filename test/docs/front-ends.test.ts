@@ -1,4 +1,4 @@
-// docs/reference/front-ends.md names the tests that show what it says: each name is one of a test that is there.
+// docs/reference/front-ends.md names the tests that prove its statements: each name must be that of an existing test.
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -13,7 +13,7 @@ const FOLDERS: Readonly<Record<string, string>> = {
   "einhorn, einhornsh": "einhorn",
 };
 
-/** The whole names of a file's tests, those around them in front, as the source has them. */
+/** The full names of a file's tests, those of the enclosing groups first, as the source has them. */
 const namesIn = (source: string): string[] => {
   const names: string[] = [];
   const around: { readonly indent: number; readonly name: string }[] = [];
@@ -26,14 +26,14 @@ const namesIn = (source: string): string[] => {
   return names;
 };
 
-/** Whether a reference means something in a file: `…` stands for whatever is left out, or comes from a table of cases. */
+/** Whether a reference matches a test of a file: `…` stands for omitted words, or comes from a table of cases. */
 const isIn = (source: string, reference: string): boolean => {
   const names = namesIn(source);
   const parts = reference.split("…").map((part) => part.trim().replace(/^,\s*/, ""));
   return parts.every((part) => names.some((name) => name.includes(part)) || source.includes(part));
 };
 
-/** The sources of a folder's tests, by the name of the file without `.test.ts`. */
+/** The sources of a folder's tests, by file name without `.test.ts`. */
 const sourcesIn = (folder: string): ReadonlyMap<string, string> => {
   const directory = join(ROOT, "test/e2e", folder);
   return new Map(
@@ -55,7 +55,7 @@ const referencesIn = (cell: string): Reference[] => {
 
 const sections = page.split(/^## /m).slice(1);
 
-test("every section of the page is known here", () => {
+test("every section of front-ends.md has a known folder of tests", () => {
   expect(sections.map((section) => section.slice(0, section.indexOf("\n")))).toEqual(Object.keys(FOLDERS));
 });
 
@@ -71,7 +71,7 @@ describe.each(sections.map((section) => [section.slice(0, section.indexOf("\n"))
       expect(rows.filter((row) => (row.split("|").at(-2) ?? "").trim() === "")).toEqual([]);
     });
 
-    test("names tests that are there", () => {
+    test("names tests that exist", () => {
       const missing = references.filter((reference) => {
         if (reference.path !== undefined) return !existsSync(join(ROOT, reference.path));
         const { part, words } = reference;

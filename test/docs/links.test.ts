@@ -1,4 +1,4 @@
-// The documents: what they link to is there, and so are the files, targets and rooms that they name.
+// The documents: no link is broken, and the files, make targets and rooms that they name exist.
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
@@ -13,7 +13,7 @@ const documents = [
   "contrib/systemd/README.md",
 ];
 
-/** The anchor that a heading gets where the documents are read. */
+/** The anchor of a heading where the documents are displayed. */
 const anchorOf = (heading: string): string =>
   heading
     .toLowerCase()
@@ -37,7 +37,7 @@ const brokenLinks = (document: string): readonly string[] => {
     });
 };
 
-/** The sections that the list of links at a document's beginning leaves out, in pages that have one. */
+/** The sections that a document's table of contents leaves out, in pages that have one. */
 const unlisted = (document: string): readonly string[] => {
   const [head = "", ...sections] = readFileSync(join(ROOT, document), "utf8").split(/^## /m);
   const listed = new Set([...head.matchAll(/^- \[[^\]]*\]\(#([^)]+)\)$/gm)].map((match) => match[1] ?? ""));
@@ -45,7 +45,7 @@ const unlisted = (document: string): readonly string[] => {
   return sections.map((section) => anchorOf(section.split("\n")[0] ?? "")).filter((anchor) => !listed.has(anchor));
 };
 
-/** Paths in backquotes that begin with one of our folders, with what stands for something else left out. */
+/** Paths in backquotes that begin with one of our folders; those with placeholders are left out. */
 const missingFiles = (document: string): readonly string[] => {
   const text = readFileSync(join(ROOT, document), "utf8");
   return [...text.matchAll(/`((?:src|test|tools|keeper|docs|man|bench|examples)\/[\w./-]*)`/g)]
@@ -54,12 +54,12 @@ const missingFiles = (document: string): readonly string[] => {
 };
 
 describe.each(documents)("%s", (document) => {
-  test("links to what is there", () => expect(brokenLinks(document)).toEqual([]));
-  test("has every section in its table of contents, if it has one", () => expect(unlisted(document)).toEqual([]));
-  test("names files that are there", () => expect(missingFiles(document)).toEqual([]));
+  test("has no broken link", () => expect(brokenLinks(document)).toEqual([]));
+  test("lists every section in its table of contents, if it has one", () => expect(unlisted(document)).toEqual([]));
+  test("names files that exist", () => expect(missingFiles(document)).toEqual([]));
 });
 
-test("every target of make that the documents name is one", () => {
+test("every make target that the documents name exists", () => {
   const top = readFileSync(join(ROOT, "Makefile"), "utf8");
   const included = [...top.matchAll(/^include (.*)$/gm)].map((match) =>
     readFileSync(join(ROOT, match[1] ?? ""), "utf8"),

@@ -1,5 +1,5 @@
-// The manual pages against the programs: every flag, value name, environment variable and command of the tables is in
-// the page, nothing else is, and the pages are formatted without a warning.
+// The manual pages against the programs: each page has every flag, value name, environment variable and command of the
+// tables and no other, and is formatted without a warning.
 import { describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -12,7 +12,7 @@ import { SOCKETMASTER_FLAGS } from "../../src/frontends/socketmaster/flags.ts";
 import { VERSION } from "../../src/version.ts";
 import { needing } from "../needs.ts";
 
-/** Every table of a program; the same flag may be in several of them. */
+/** Every table of a program; several may hold the same flag. */
 const PROGRAMS: Readonly<Record<string, readonly FlagTable[]>> = {
   crank: [CRANK_FLAGS],
   crankctl: [TOP_FLAGS, ...COMMANDS.map((command) => command.flags)],
@@ -25,7 +25,7 @@ const read = (program: string): string => readFileSync(pathOf(program), "utf8").
 
 type Entry = { readonly names: readonly string[]; readonly head: string; readonly text: string };
 
-/** The entries of the sections on flags: what stands behind a .TP, and the flags that its head names. */
+/** The entries of the sections on flags: the text after a .TP, and the flags that its heading names. */
 const entriesOf = (page: string): readonly Entry[] =>
   page
     .split(/^\.SH /m)
@@ -47,7 +47,7 @@ describe.each(Object.keys(PROGRAMS))("the manual of %s", (program) => {
     expect([...described].sort()).toEqual([...new Set(flags.map(([name]) => name))].sort());
   });
 
-  test("calls a flag's value what -help calls it", () => {
+  test("gives a flag's value the name that -help gives it", () => {
     for (const [name, flag] of flags) {
       if (flag.kind === "switch" || flag.kind === "choice") continue;
       const heads = entries.filter((entry) => entry.names.includes(name)).map((entry) => entry.head);
@@ -63,7 +63,7 @@ describe.each(Object.keys(PROGRAMS))("the manual of %s", (program) => {
     }
   });
 
-  test("is of this version", () => {
+  test("is for this version", () => {
     expect(page.split("\n")[0]).toStartWith(`.TH ${program.toUpperCase()} 1 `);
     expect(page.split("\n")[0]).toContain(`"crank ${VERSION}"`);
   });

@@ -1,5 +1,5 @@
-// The manual pages of the programs with GNU-style options: every option and its value's name is in the page, no other is,
-// and the pages are formatted without a warning.
+// The manual pages of the programs with GNU-style options: each page has every option with the name of its value and no
+// other, and is formatted without a warning.
 import { describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -46,7 +46,7 @@ describe.each(Object.keys(PROGRAMS))("the manual of %s", (program) => {
     }
   });
 
-  test("is of this version", () => {
+  test("is for this version", () => {
     expect(page.split("\n")[0]).toStartWith(`.TH ${program.toUpperCase()} 1 `);
     expect(page.split("\n")[0]).toContain(`"crank ${VERSION}"`);
   });

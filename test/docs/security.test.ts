@@ -1,4 +1,4 @@
-// docs/explanation/security.md: each of its promises names a test file that is there.
+// docs/explanation/security.md: each of its promises names an existing test file.
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -15,7 +15,7 @@ const sections = page
   .map((text) => ({ title: text.split("\n")[0] ?? "", text }))
   .filter(({ title }) => !OTHER_SECTIONS.includes(title));
 
-/** Items of lists, each with the lines that go on with it. */
+/** List items, each with its continuation lines. */
 const promisesIn = (text: string): readonly string[] =>
   [...text.matchAll(/^- .*\n(?: {2}.*\n)*/gm)].map(([item]) => item);
 
@@ -32,7 +32,7 @@ describe.each(sections)("each promise of docs/explanation/security.md about $tit
     expect(promisesIn(text).filter((promise) => testsIn(promise).length === 0)).toEqual([]);
   });
 
-  test("names tests that are there, and hold some", () => {
+  test("names test files that exist and contain tests", () => {
     for (const path of promisesIn(text).flatMap(testsIn)) {
       const file = join(ROOT, path);
       expect([path, existsSync(file) && /\b(test|scene)\b/.test(readFileSync(file, "utf8"))]).toEqual([path, true]);

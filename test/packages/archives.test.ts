@@ -1,4 +1,5 @@
-// What needs no package manager: the tarball, the checksums, the image layout; and the RPM, as far as Debian's rpm goes.
+// What needs no package manager: the tarball, the checksums, the image layout; and the RPM packages, as far as Debian's rpm
+// supports them.
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -16,14 +17,14 @@ afterEach(() => bench.clean());
 
 const installed = (program: string) => ({ name: program, isMet: Bun.which(program) !== null });
 
-test("the checksums are those of every file", async () => {
+test("the checksums cover every file and match", async () => {
   const checked = await bench.run(["sha256sum", "--check", "--strict", "SHA256SUMS"], { cwd: PACKAGES });
   expect(checked.status).toBe(0);
   const files = readdirSync(PACKAGES, { withFileTypes: true }).filter((entry) => entry.isFile());
   expect(checked.stdout.trim().split("\n")).toHaveLength(files.length - 1);
 });
 
-needing(ROOT_USER).test("the tarball runs from any directory, as another user, with every name", async () => {
+needing(ROOT_USER).test("the tarball runs from any directory, as another user, under every name", async () => {
   await bench.run(["tar", "-xzf", packageLike(/\.tar\.gz$/), "-C", bench.directory]);
   const [top = ""] = readdirSync(bench.directory);
   const bin = join(bench.directory, top, "bin");
@@ -63,7 +64,7 @@ test("the bill of materials names every component with a license in the program"
 });
 
 needing(installed("skopeo"), installed("umoci"), ROOT_USER).test(
-  "the image layout is valid, and its file system holds the program and its names, nothing else",
+  "the image layout is valid, and its file system holds only the program and its names",
   async () => {
     const layout = join(PACKAGES, `crank-${VERSION}-oci`);
     const inspected = await bench.run(["skopeo", "inspect", "--config", `oci:${layout}:${VERSION}`]);
@@ -82,7 +83,7 @@ needing(installed("skopeo"), installed("umoci"), ROOT_USER).test(
 );
 
 needing(installed("rpm"), DEBIAN).test(
-  "the RPM packages install into a system, run there, and are removed without a trace",
+  "the RPM packages install into a system, run there, and leave nothing behind when removed",
   async () => {
     const debian = await BareDebian.make(bench);
     const [main, compat] = [packageLike(/^crank-\d.*\.rpm$/), packageLike(/^crank-compat.*\.rpm$/)];

@@ -1,5 +1,5 @@
-// A Debian with nothing but its base system, below the test's directory: debootstrap makes it, and a process in namespaces of
-// its own keeps /proc mounted in it. The network is shared with this machine.
+// A Debian with only its base system, below the test's directory: debootstrap makes it, and a process in its own namespaces
+// keeps /proc mounted in it. It shares this machine's network.
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -11,7 +11,7 @@ import { type Fact, ROOT_USER } from "../needs.ts";
 /** The system is made once for all tests of a run of this machine. */
 const BASE = join(ROOT, "build/packages-base");
 
-/** The mirror that apt is set up for; "": that of debootstrap. */
+/** The mirror that apt uses; "": that of debootstrap. */
 const mirror = (): string => {
   if (process.env.FRESH_MIRROR !== undefined) return process.env.FRESH_MIRROR;
   const { stdout } = spawnSync("apt-get", ["indextargets", "--format", "$(REPO_URI)"], { encoding: "utf8" });
@@ -28,7 +28,7 @@ const answers = async (address: string): Promise<boolean> => {
   }
 };
 
-/** Whether a bare Debian can be made: with debootstrap, as root, from a mirror that answers. */
+/** Whether a bare Debian can be made: needs debootstrap, root, and a mirror that answers. */
 export const DEBIAN: Fact = {
   name: "root with debootstrap and a Debian mirror",
   isMet: ROOT_USER.isMet && Bun.which("debootstrap") !== null && (await answers(mirror())),
@@ -68,7 +68,7 @@ export class BareDebian {
     return new BareDebian(bench, directory, pid);
   }
 
-  /** Runs a program there, with the environment of a login. */
+  /** Runs a program there, with a login's environment. */
   run(...command: readonly string[]): Promise<Ended> {
     return this.start(...command).ended;
   }
@@ -89,7 +89,7 @@ export class BareDebian {
     ]);
   }
 
-  /** Copies a file of this machine into its /root. Returns its path there. */
+  /** Copies a file of this machine into its /root. Returns the path there. */
   put(file: string): string {
     cpSync(file, join(this.directory, "root", basename(file)));
     return `/root/${basename(file)}`;

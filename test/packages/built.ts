@@ -1,16 +1,16 @@
-// The packages under test: those of this checkout, and those of a later version that is built from a copy of it.
+// The packages under test: those of this checkout, and those of a later version built from a copy of it.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Bench, ROOT } from "../e2e/harness/bench.ts";
 
-/** Where `make packages` left them. */
+/** Where `make packages` puts them. */
 export const PACKAGES = join(ROOT, "build/packages");
 
 // The type is certain, because the file belongs to the project.
 export const VERSION = (JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { readonly version: string })
   .version;
 
-/** The path of the one package whose name matches. */
+/** The path of the only package whose name matches. */
 export const packageLike = (pattern: RegExp, directory = PACKAGES): string => {
   const found = readdirSync(directory).filter((name) => pattern.test(name));
   if (found.length !== 1) throw new Error(`${directory}: ${found.length} files match ${pattern}`);

@@ -1,4 +1,4 @@
-// The Debian package, in a system where nothing else was installed.
+// The Debian package, in a system with nothing else installed.
 import { afterEach, beforeEach, expect } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -25,7 +25,7 @@ beforeEach(async () => {
 }, 600_000);
 afterEach(() => bench.clean());
 
-/** Installs packages there; asserts that this works. Returns what dpkg printed. */
+/** Installs packages there and asserts success. Returns dpkg's output. */
 const install = async (...files: readonly string[]): Promise<string> => {
   const ended = await debian.run("dpkg", "-i", ...files.map((file) => debian.put(file)));
   expect(ended).toMatchObject({ status: 0, stderr: "" });
@@ -33,7 +33,7 @@ const install = async (...files: readonly string[]): Promise<string> => {
 };
 
 bare.test(
-  "a bare Debian installs the package, serves, is upgraded under load, and is left without a trace",
+  "the package installs on a bare Debian, serves, upgrades under load, and leaves nothing behind",
   async () => {
     const [port = 0] = await freePorts(1);
     const worker = debian.put(compiledStatically("worker"));
@@ -72,7 +72,7 @@ bare.test(
 );
 
 bare.test(
-  "crank-compat brings the names of other tools, and only those",
+  "crank-compat installs the command names of other tools, and nothing else",
   async () => {
     await install(packageLike(DEB), packageLike(COMPAT));
     expect((await debian.run("einhyrningsins", "--version")).stdout).toContain("einhyrningsins 0.2.0");

@@ -1,4 +1,4 @@
-// The npm packages, installed into an empty project from their tarballs, without a registry.
+// The npm packages, installed from their tarballs into an empty project, without a registry.
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -31,7 +31,7 @@ ready();
 
 const npx = (...command: readonly string[]): Promise<Ended> => bench.run(["npx", "--no", "--", ...command]);
 
-/** A connection of its own for each request: one that is kept would stay with the old worker. */
+/** A new connection for each request: a kept one would stay with the old worker. */
 const answer = async (port: string | undefined): Promise<string> =>
   (await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: "close" } })).text();
 
@@ -48,7 +48,7 @@ const deploys = async (crank: Running): Promise<void> => {
 
 const START = ["crank", "-prefix", ".", "-name", "web", "-bind", "127.0.0.1:0"];
 
-test("npm install puts the program itself behind npx, and a server with crank-worker is deployed", async () => {
+test("after npm install npx runs the program itself, and a server that uses crank-worker deploys", async () => {
   await npmInstall();
   expect(await npx("crank", "-version")).toMatchObject({ status: 0, stdout: `${VERSION}\n` });
   const elf = readFileSync(join(bench.directory, "node_modules/crank/bin/crank")).subarray(1, 4).toString();
@@ -56,7 +56,7 @@ test("npm install puts the program itself behind npx, and a server with crank-wo
   await deploys(bench.start(["npx", "--no", "--", ...START]));
 });
 
-test("without install scripts a launcher stands before the program, and everything works", async () => {
+test("without install scripts a launcher starts the program, and everything works", async () => {
   await npmInstall("--ignore-scripts");
   const help = await bench.run([join(bench.directory, "node_modules/.bin/crankctl"), "-help"]);
   expect(help).toMatchObject({ status: 0, stderr: "" });
@@ -83,7 +83,7 @@ test("without the package for the machine each command says what is missing", as
   expect(ended.stderr).not.toContain("at ");
 });
 
-test("the package for applications is smaller than 100 kB and depends on nothing", async () => {
+test("the package for applications is smaller than 100 kB and has no dependencies", async () => {
   const tarball = packageLike(/^crank-worker-.*\.tgz$/);
   expect(statSync(tarball).size).toBeLessThan(100_000);
   await npmInstall();

@@ -1,13 +1,14 @@
-// HTTP clients for the programs of docs/how-to/recipes, as browsers and scripts behave: some open a connection for each request, some
-// keep their connection, some take their time over a long answer. They cause nothing themselves: what they count as broken
-// was broken by the other side.
+// HTTP clients for the programs of docs/how-to/recipes that behave as browsers and scripts do: some open a connection for
+// each request, some keep one, some read a long answer slowly. They break nothing themselves: every failure that they count
+// was caused by the other side.
 import { connect, type Socket } from "node:net";
 
 /**
- * `answered`: whole answers with status 200. `slow`: those of them that were taken slowly. `repeated`: a kept connection
- * ended while a request was on its way, so it was sent again on another, as RFC 9110, 9.2.2 has it: a server that closes an
- * idle connection cannot know of the request. `cut`: an answer that ended in the middle, or a fresh connection without one.
- * `silent`: nothing came for a long time, and nothing ended; a server that stands still.
+ * `answered`: complete answers with status 200. `slow`: those of them that were read slowly. `repeated`: a kept connection
+ * ended while a request was in flight, so the request was sent again on another one, as RFC 9110, 9.2.2 allows: a server
+ * that closes an idle connection cannot know of the request. `cut`: an answer that ended in the middle, or a fresh
+ * connection without an answer. `silent`: nothing arrived for a long time and the connection stayed open; a server that
+ * hangs.
  */
 export type Counts = {
   answered: number;
@@ -23,23 +24,23 @@ export type Counts = {
 export type ClientsOptions = {
   readonly port: number;
   readonly path: string;
-  /** A path whose answer is long in coming or in taking. */
+  /** A path whose answer takes long to arrive or to read. */
   readonly slowPath: string;
   readonly anew: number;
   readonly kept: number;
   readonly slow: number;
 };
 
-/** Between two requests of one client, ms. */
+/** Pause between two requests of one client, ms. */
 const PAUSE_MS = 10;
-/** How long those that are slow rest after each piece of an answer, ms. */
+/** Pause of a slow client after each piece of an answer, ms. */
 const REST_MS = 10;
-/** What says nothing for so long is silent, ms. */
+/** How long without a byte counts as silent, ms. */
 const SILENCE_MS = 20_000;
 
 type Fate = "answered" | "refused" | "reset" | "cut" | "silent" | "failed";
 
-/** Clients at work until `stop`. */
+/** Clients that run until `stop`. */
 export class Clients {
   readonly counts: Counts = { answered: 0, slow: 0, repeated: 0, refused: 0, reset: 0, cut: 0, silent: 0, failed: 0 };
   /** Descriptions of the first few failures. */
@@ -97,13 +98,13 @@ export class Clients {
 
 const pause = (ms: number): Promise<void> => new Promise((wake) => setTimeout(wake, ms));
 
-/** One connection, and the request that is on its way. */
+/** One connection, and its request in flight. */
 class Connection {
   readonly #socket: Socket;
   readonly #restMs: number;
   #answered = 0;
   #text = "";
-  /** Bytes of the answer's body that are still to come; null until its head is whole. */
+  /** Bytes of the answer's body still to come; null until the head is complete. */
   #missing: number | null = null;
   #settle: ((fate: Fate) => void) | null = null;
   #ended: Fate | null = null;
@@ -121,7 +122,7 @@ class Connection {
     this.#socket.on("close", () => this.#finish("cut"));
   }
 
-  /** Whether another request may be sent here. */
+  /** Whether another request may be sent on it. */
   get isUsable(): boolean {
     return this.#ended === null && !this.#isLast;
   }

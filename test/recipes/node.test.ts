@@ -1,4 +1,4 @@
-// docs/how-to/node.md, as it is written, under load: each of its applications.
+// docs/how-to/node.md, as written, under load: each of its applications.
 import { join } from "node:path";
 import { ROOT } from "../e2e/harness/bench.ts";
 import { testRecipe } from "./recipe.ts";

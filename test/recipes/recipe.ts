@@ -1,5 +1,5 @@
-// A page of docs/how-to/recipes, followed literally: its files are put into a directory, its crank is started there, and its
-// `crankctl run` is what deploys, again and again, while clients ask.
+// A page of docs/how-to/recipes, followed literally: its files are written to a directory, its crank is started there, and
+// its `crankctl run` deploys again and again while clients send requests.
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import {
@@ -23,25 +23,25 @@ import { Clients } from "./clients.ts";
 export type Recipe = {
   /** docs/how-to/recipes/PAGE.md. */
   readonly page: string;
-  /** Debian's packages that the page needs, each with a command that says whether it is there. */
+  /** Debian packages that the page needs, each with a command that tells whether it is installed. */
   readonly needs: Readonly<Record<string, string>>;
   readonly path?: string;
   /** A path whose answer takes long; without one, `big` in the page's directory is a large file that is read slowly. */
   readonly slowPath?: string;
-  /** A directory whose packages the page's program may import. */
+  /** A directory of packages that the page's program may import. */
   readonly packages?: string;
-  /** Replaces words of the page's deploy command: another of its programs. */
+  /** Replaces words of the page's deploy command, to run another of its programs. */
   readonly program?: { readonly shown: string; readonly deployed: string };
-  /** The page has something at port 9000 of which it is not said what: a server that takes a second for each answer. */
+  /** The page expects a server at port 9000 without saying which: here one that takes a second for each answer. */
   readonly backend?: true;
 };
 
 const DEPLOYS = Number(process.env.CRANK_RECIPE_DEPLOYS ?? 20);
 const BIG_BYTES = 24 * 1024 * 1024;
-/** A deploy takes as long as the program takes to start, and the last one is waited for until its predecessor has drained. */
+/** A deploy takes as long as the program takes to start; the test waits until the last one's predecessor has drained. */
 const LIMIT_MS = 240_000;
 
-/** TCP_LISTEN as /proc/net/tcp writes it, and the bit of open(2). */
+/** TCP_LISTEN as in /proc/net/tcp, and the bit of open(2). */
 const LISTENING = "0A";
 const O_NONBLOCK = 0o4000;
 
@@ -52,7 +52,7 @@ type Page = {
   readonly deploy: string;
 };
 
-/** Blocks with a name behind their language are files; the first block in `sh` without one holds the commands. */
+/** Blocks with a name after their language are files; the first `sh` block without one holds the commands. */
 const readPage = (name: string): Page => {
   const text = readFileSync(join(ROOT, `docs/how-to/recipes/${name}.md`), "utf8");
   const files = new Map<string, string>();
@@ -69,7 +69,7 @@ const readPage = (name: string): Page => {
 
 const isInstalled = (look: string): boolean => spawnSync("sh", ["-c", `PATH=$PATH:/usr/sbin; ${look}`]).status === 0;
 
-/** One test: the page's program, deployed under load. */
+/** One test: deploys of the page's program under load. */
 export const testRecipe = (recipe: Recipe): void => {
   let bench: Bench;
   beforeEach(() => {
@@ -95,7 +95,7 @@ const deployUnderLoad = async (bench: Bench, recipe: Recipe): Promise<void> => {
     writeFileSync(join(bench.directory, name), fill(body));
     chmodSync(join(bench.directory, name), 0o755);
   }
-  // Servers that give up root have to be able to read it.
+  // Servers that drop root must be able to read it.
   chmodSync(bench.directory, 0o755);
   writeFileSync(join(bench.directory, "index.html"), "hello\n");
   writeFileSync(join(bench.directory, "big"), "");
@@ -139,11 +139,12 @@ const deployUnderLoad = async (bench: Bench, recipe: Recipe): Promise<void> => {
   expect(counts).toMatchObject({ refused: 0, reset: 0, cut: 0, silent: 0, failed: 0, problems: [] });
   expect(counts.slow).toBeGreaterThan(0);
   expect(new Set((await workers()).map((worker) => worker.generation))).toEqual(new Set([DEPLOYS + 1]));
-  // Each drained by itself, and none was killed for taking too long.
+  // Each drained by itself; none was killed after its stop timeout.
   const kills = crank.stderr().match(/^.*SIGKILL.*$/gm) ?? [];
   expect(kills).toEqual([]);
   expect(descendants(crank.pid).length).toBeGreaterThan(0);
-  // A server that blocks in accept(2) for a connection that another one took stands still until the next; clients see it once in many runs.
+  // A server that blocks in accept(2) for a connection that another process took hangs until the next one; clients rarely
+  // see it.
   expect(isBlocking(crank.pid, port)).toBe(false);
 };
 
@@ -154,7 +155,7 @@ const linkPackages = (from: string, to: string): void => {
   symlinkSync(ROOT, join(to, "crank"));
 };
 
-/** Whether accept(2) blocks on the socket that listens at a port; its flags are the same for all processes that have it. */
+/** Whether accept(2) blocks on the socket that listens at a port; all processes that hold the socket share its flags. */
 const isBlocking = (pid: number, port: number): boolean => {
   const local = `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`;
   const listening = readFileSync("/proc/net/tcp", "utf8")

@@ -1,4 +1,4 @@
-// The checks that `make check` makes of the tree itself: that they find what they are there for.
+// The checks of the source tree in `make check`: each finds what it looks for.
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -25,7 +25,7 @@ test("an import that points the wrong way is named with its file and line", () =
   expect(stderr).toBe("src/core/a.ts:2: core must not import from keeper (../keeper/c.ts)\n");
 });
 
-test("an import between the folders of a room that points the wrong way is named, of a type as well", () => {
+test("a wrong-way import between the folders of a room is named, type imports included", () => {
   write("src/supervisor/os/a.ts", 'import type { B } from "../state/b.ts";\n');
   write("src/supervisor/state/b.ts", "export type B = 1;\n");
   write("src/supervisor/metrics/c.ts", 'import {\n  d,\n} from "../control/d.ts";\n');
@@ -42,7 +42,7 @@ test("an import between the folders of a room that points the wrong way is named
   ]);
 });
 
-test("modules and folders that import each other in a circle are named, by types alone as well", () => {
+test("import cycles of modules and of folders are named, cycles of type imports included", () => {
   write("src/keeper/a.ts", 'import type { B } from "./b.ts";\nexport type A = B;\n');
   write("src/keeper/b.ts", 'import type { A } from "./a.ts";\nexport type B = A;\n');
   write("src/control/one/a.ts", 'import { b } from "../two/b.ts";\n');
@@ -66,7 +66,7 @@ test("a folder of src/ or test/ with more than 20 source files is named", () => 
   );
 });
 
-test("the runtime's modules, the clock and chance outside of the host are found, wherever they are loaded", () => {
+test("the runtime's modules, the clock and random numbers are found outside the host, wherever they are loaded", () => {
   write("src/core/a.ts", 'import { join } from "node:path";\n');
   write("src/host/node/files.ts", 'import { readFileSync } from "node:fs";\nconst now = Date.now();\n');
   write("src/host/engine/files.ts", 'const late = () => import("node:net");\n');
@@ -85,7 +85,7 @@ test("the runtime's modules, the clock and chance outside of the host are found,
   ]);
 });
 
-test("an include of the keeper that points the wrong way, or closes a circle, is named", () => {
+test("an include of the keeper that points the wrong way or completes a cycle is named", () => {
   write("keeper/app/memory.h", "");
   write("keeper/loop/poller.c", '#include "loop/poller.h"\n#include "app/memory.h"\n');
   write("keeper/loop/poller.h", "");
@@ -114,7 +114,7 @@ test("an include of the keeper that points the wrong way, or closes a circle, is
   ]);
 });
 
-test("a global of the runtime is refused wherever it would not be there", () => {
+test("a global of the runtime is refused where it does not exist", () => {
   copyFileSync(join(ROOT, "biome.json"), join(directory, "biome.json"));
   const paths = ["src/supervisor", "src/host/engine", "src/host/node", "src/worker", "tools"].map(
     (room) => `${room}/a.ts`,
@@ -126,7 +126,7 @@ test("a global of the runtime is refused wherever it would not be there", () => 
   expect(paths.filter((path) => stderr.includes(path))).toEqual(["src/supervisor/a.ts", "src/host/engine/a.ts"]);
 });
 
-test("a module that opens, replaces or gives away files beside the one that is for it is found, in both languages", () => {
+test("only one module may open, replace or chown files: any other that does is found, in both languages", () => {
   write("src/supervisor/a.ts", "const fd = host.files.open(path, options);\nfiles.status(path);\n");
   write("src/supervisor/os/files.ts", "const fd = files.open(path, options);\n");
   write("src/worker/b.ts", 'import { readFileSync, statSync } from "node:fs";\n');

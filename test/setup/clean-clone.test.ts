@@ -1,6 +1,6 @@
-// A clean clone: built by one command, rebuilt only where something has changed, installed, run as another user, removed.
-// `make test` has compiled the engine's module for this checkout, so the clone gets those objects, and make finds them current;
-// with CRANK_TEST_CLONE=whole, as .ci/run has it, the clone compiles its own.
+// A clean clone: built by one command, rebuilt only where something changed, installed, run as another user, removed. `make
+// test` has compiled the engine's module for this checkout; the clone gets those objects, and make finds them up to date.
+// With CRANK_TEST_CLONE=whole, as in .ci/run, the clone compiles its own.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import {
   chmodSync,
@@ -22,7 +22,7 @@ import { cloneInto, ROOT, run, shell } from "./command.ts";
 const OWN = ["crank", "crankctl", "crankx"];
 const COMPAT = ["socketmaster", "einhorn", "einhornsh", "einhyrningsins", "einhyrningsinsctl"];
 const COMMANDS = [...OWN, ...COMPAT];
-/** einhorn and its shell end with 1 when they are asked for help, as the originals do. */
+/** einhorn and its shell exit with 1 when asked for help, as the originals do. */
 const helpStatus = (name: string): number => (name.startsWith("einhorn") ? 1 : 0);
 const VERSION = /^\d+\.\d+\.\d+\n$/;
 const LONG = 240_000;
@@ -34,16 +34,16 @@ let directory = "";
 let clone = "";
 const fromCache = { npm_config_prefer_offline: "true" };
 
-/** What the module's objects are made by, besides the packages and the flags: make compares those. */
+/** What makes the module's objects, besides the packages and the flags: make compares those. */
 const MODULE_INPUTS = "Makefile engine/engine.mk tools/wasm-to-c";
 
-/** Whether the objects of this checkout are what the clone would compile. */
+/** Whether this checkout's objects are those that the clone would compile. */
 const isModuleShared =
   process.env.CRANK_TEST_CLONE !== "whole" &&
   existsSync(join(ROOT, ENGINE_OBJECT)) &&
   shell(`git status --porcelain -- ${MODULE_INPUTS}`, { cwd: ROOT }) === "";
 
-/** Copies the translated module and its objects, in this order: make goes by their times. */
+/** Copies the translated module and its objects, in this order: make compares their times. */
 const shareModule = (): void => {
   const paths = "build/module-flags build/engine/module/*.[ch] build/engine/module/*.o";
   shell(`for path in ${paths}; do mkdir -p "$TO/\${path%/*}" && cp "$path" "$TO/$path" || exit 1; done`, {
@@ -62,8 +62,8 @@ beforeAll(() => {
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 /**
- * Where the commit of the clone is built a second time. That is this checkout, which `make test` has built, if it holds that
- * commit unchanged: compiling the engine takes longer than any other test.
+ * Where the clone's commit is built a second time: this checkout, which `make test` has built, if it holds that commit
+ * unchanged, because compiling the engine takes longer than any other test.
  */
 const buildElsewhere = (): string => {
   const head = (at: string): string => shell("git rev-parse HEAD", { cwd: at });
@@ -84,7 +84,7 @@ const builtAt = (): Record<string, number> =>
 
 describe("a clean clone", () => {
   test(
-    "is built by make alone, in parallel, which only says what takes long",
+    "is built by a plain make, in parallel, which reports only the slow steps",
     () => {
       const { status, stdout, stderr } = run("make", ["-j4"], { cwd: clone, env: fromCache });
       const line = "Compiling the JavaScript engine, once for each version of it: this takes half a minute.\n";
@@ -94,7 +94,7 @@ describe("a clean clone", () => {
   );
 
   test(
-    "gives the same program, byte for byte, when it is built again elsewhere",
+    "builds the same program elsewhere, byte for byte",
     () => {
       const [one, two] = [clone, buildElsewhere()].map((place) => readFileSync(join(place, "bin/crank")));
       expect(two?.equals(one ?? new Uint8Array())).toBe(true);
@@ -112,14 +112,14 @@ describe("a clean clone", () => {
     expect(run(join(clone, "bin/crank"), ["-version"], { cwd: "/" }).stdout).toMatch(VERSION);
   });
 
-  test("is not built again when nothing has changed", () => {
+  test("is not rebuilt when nothing has changed", () => {
     const before = builtAt();
     expect(run("make", [], { cwd: clone }).status).toBe(0);
     expect(builtAt()).toEqual(before);
   });
 
   test(
-    "is built again where something has changed, and only there",
+    "is rebuilt only where something has changed",
     () => {
       const before = builtAt();
       shell('for file in keeper/*/*.c; do touch "$file"; break; done', { cwd: clone });
@@ -155,7 +155,7 @@ describe("the commands", () => {
     expect(run("links/deep/crankctl", ["--help"], { cwd: directory }).stdout).toContain("crankctl");
   });
 
-  test("run when they are found in PATH", () => {
+  test("run when found in PATH", () => {
     const path = `${join(clone, "bin")}:${process.env.PATH}`;
     expect(run("sh", ["-c", "crank -version"], { cwd: "/", env: { PATH: path } }).stdout).toMatch(VERSION);
   });
@@ -244,14 +244,14 @@ describe("make install", () => {
     expect(statSync(join(library, "bin/runtime")).ino).toBe(statSync(join(library, "bin/crank")).ino);
   });
 
-  test("replaces a program that is running, which goes on", () => {
+  test("replaces a program that is running, and the running process goes on", () => {
     const running = `${install()}${prefix}/lib/crank/bin/crank`;
     const before = statSync(running).ino;
     shell(`make install PREFIX=${prefix} DESTDIR="$STAGE"`, { cwd: clone, env: { STAGE: install() } });
     expect(statSync(running).ino).not.toBe(before);
   });
 
-  test("has its uninstall, which leaves nothing but the directories that others use", () => {
+  test("is undone by make uninstall, which leaves only directories that others use", () => {
     shell(`make uninstall PREFIX=${prefix} DESTDIR="$STAGE"`, { cwd: clone, env: { STAGE: install() } });
     expect(shell('find "$STAGE" ! -type d -o -path "*lib/crank*"', { env: { STAGE: install() } })).toBe("");
   });

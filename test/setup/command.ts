@@ -1,4 +1,4 @@
-// Runs commands for the tests of building and installing, and makes the places that they run in.
+// Runs commands for the tests of building and installing, and makes the directories for them.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -9,7 +9,7 @@ export const ROOT = resolve(import.meta.dirname, "../..");
 export type Ran = { readonly status: number | null; readonly stdout: string; readonly stderr: string };
 export type RunOptions = { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> };
 
-/** Runs a command to its end. `env` comes on top of a plain environment: nothing of an outer make leaks in. */
+/** Runs a command to its end. `env` is added to a minimal environment: nothing of an outer make leaks in. */
 export const run = (command: string, words: readonly string[], options: RunOptions = {}): Ran => {
   const { MAKEFLAGS, MAKELEVEL, MFLAGS, ...plain } = process.env;
   const { status, stdout, stderr, error } = spawnSync(command, words, {
@@ -23,14 +23,14 @@ export const run = (command: string, words: readonly string[], options: RunOptio
   return { status, stdout, stderr };
 };
 
-/** Runs a line of shell that has to succeed; returns what it printed. */
+/** Runs a line of shell that must succeed; returns its output. */
 export const shell = (line: string, options: RunOptions = {}): string => {
   const ran = run("sh", ["-c", line], options);
   if (ran.status !== 0) throw new Error(`${line}: status ${ran.status}: ${ran.stdout}${ran.stderr}`);
   return ran.stdout;
 };
 
-/** Clones what is committed into `directory`. */
+/** Clones the committed state into `directory`. */
 export const cloneInto = (directory: string): void => {
   shell(`git clone --quiet --no-hardlinks "$FROM" "$TO"`, { env: { FROM: ROOT, TO: directory } });
 };

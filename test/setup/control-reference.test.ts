@@ -1,4 +1,4 @@
-// The tool that writes the reference of the control protocol: it finds a page that is out of date, and every parameter is in it.
+// The generator of the control protocol reference: it finds an outdated page, and the page has every parameter.
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { ROOT, run } from "./command.ts";
 
 const page = readFileSync(join(ROOT, "docs/reference/control-protocol.md"), "utf8");
 
-test("the reference of the control protocol is what its generator writes", () => {
+test("the control protocol reference is what its generator writes", () => {
   const { status, stderr } = run(process.execPath, ["tools/control-reference/main.ts", "--check"], { cwd: ROOT });
   expect(stderr).toBe("");
   expect(status).toBe(0);
@@ -20,7 +20,7 @@ test("the reference has every parameter of run with its bounds", () => {
   expect(section).toContain("| `instances` | whole number from 1 to 1000 | `1` |");
 });
 
-test("a type's fields are found with their comments, whatever their types hold", () => {
+test("a type's fields are found with their comments, whatever their types contain", () => {
   const module = `/** What. */\nexport type A = {\n  /** One; with "|". */\n  readonly a?: { readonly b: string };\n  readonly c: "x;" | null;\n};\n`;
   const declared = declarationsIn(module).get("A");
   expect(declared?.doc).toBe("What.");

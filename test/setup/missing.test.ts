@@ -1,4 +1,4 @@
-// What is missing is said in one sentence: the compiler, its static library, node, npm.
+// A missing tool is reported in one sentence: the compiler, its static library, node, npm.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -19,7 +19,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-/** What make says while another of its jobs is still running. */
+/** What make prints while another of its jobs still runs. */
 const WAITING = "make: *** Waiting for unfinished jobs....";
 
 /** crank's own sentences on standard error; the rest is make's line on which target failed. */
@@ -42,12 +42,12 @@ describe("make", () => {
     expect(sentences(ran)).toEqual([expect.stringMatching(/^crank: a C compiler is missing.*apt-get install gcc/)]);
   });
 
-  test("says in one sentence that the compiler that was asked for is not there", () => {
+  test("says in one sentence that the requested compiler is missing", () => {
     const ran = run("make", ["CC=no-such-compiler", "bin/crank"], { cwd: clone });
     expect(sentences(ran)).toEqual([expect.stringMatching(/^crank: a C compiler is missing \('no-such-compiler'/)]);
   });
 
-  test("says in one sentence that the C library has no static part", () => {
+  test("says in one sentence that the C library has no static archive", () => {
     const cc = path({ cc: 'for word in "$@"; do test "$word" != -static || exit 1; done; exec /usr/bin/cc "$@"' });
     const ran = run("make", ["bin/crank"], { cwd: clone, env: { PATH: `${cc}:/usr/bin:/bin` } });
     expect(sentences(ran)).toEqual([expect.stringMatching(/^crank: 'cc' cannot link a static program.*libc6-dev/)]);
@@ -69,7 +69,7 @@ describe("make", () => {
     expect(sentences(ran)).toEqual([expect.stringMatching(/^crank: npm is missing: install it/)]);
   });
 
-  test("says why npm could not install, in npm's words and one sentence", () => {
+  test("says why npm could not install: npm's words and one sentence", () => {
     const npm = "echo 'npm error network is down' >&2; exit 1";
     const ran = run("make", ["node_modules/.crank-installed"], {
       cwd: clone,

@@ -1,4 +1,4 @@
-// The test runner: what it says first, what it leaves out and why, and that the table of packages is right.
+// The test runner: what it prints first, what it leaves out and why, and the table of packages.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -27,7 +27,7 @@ error: expect(received).toBe(expected)
 2 tests failed:
 (fail) another test [105.80ms]`;
 
-test("the tests that failed are named before anything else, each once", () => {
+test("failed tests are listed first, each once", () => {
   expect(failuresIn(OUTPUT)).toEqual(["a group > does that", "another test"]);
   expect(failuresFirst(OUTPUT).split("\n").slice(0, 3)).toEqual([
     "failed: a group > does that",
@@ -36,14 +36,14 @@ test("the tests that failed are named before anything else, each once", () => {
   ]);
 });
 
-test("why they failed is kept, and those that passed are left out", () => {
+test("the reasons for failures are kept, and passed tests are left out", () => {
   const lines = failuresFirst(OUTPUT).split("\n");
   expect(lines.filter((line) => /^\((pass|skip)\)/.test(line))).toEqual([]);
   expect(lines).toContain("error: expect(received).toBe(expected)");
   expect(lines).toContain("  ^ this test timed out after 100ms.");
 });
 
-test("the tests that were left out are named, with what their names say is missing", () => {
+test("skipped tests are listed, with what their names say is missing", () => {
   expect(skippedIn(OUTPUT)).toEqual(["a fourth"]);
   const output =
     "(skip) signals (needs root) [0.02ms]\n(skip) puma (needs puma, ruby): 20 deploys\n(skip) reads (needs root)\n(skip) an image (make engine) > starts";
@@ -66,7 +66,7 @@ describe("a run", () => {
     run(process.execPath, ["test/run.ts", ...words], { env: { CRANK_TEST_INSTALL: "no", ...env } });
   const lastLine = (text: string): string => text.trimEnd().split("\n").at(-1) ?? "";
 
-  test("without a package leaves out what needs it, says how to have it, and counts it apart", () => {
+  test("skips what needs a missing package, says how to install it, and counts it apart", () => {
     const PATH = sparsePath(join(directory, "path"), { id: null });
     const ran = runner(["workers/measuring", "control/client"], { PATH });
     expect(ran.stdout).toMatch(/^without python3, tests in .* are left out; to have it: apt-get install python3$/m);
@@ -75,7 +75,7 @@ describe("a run", () => {
     expect(ran.status).toBe(0);
   });
 
-  test("whose time is over names what did not run, and counts none of it as failed", () => {
+  test("that times out lists what did not run, and counts none of it as failed", () => {
     const ran = runner(["control/client", "setup/command"], { CRANK_TEST_SECONDS: "0.001" });
     expect(ran.stdout).toContain("not run: test/control/client.test.ts: the limit of 0.001 s was reached\n");
     expect(lastLine(ran.stdout)).toBe("0 passed, 0 failed, 1 not run: the limit of 0.001 s was reached");
@@ -83,7 +83,7 @@ describe("a run", () => {
   });
 
   needing(mountNamespaces()).test(
-    "starts once where neither the checkout nor the temporary directory is open to other users",
+    "starts once where other users can reach neither the checkout nor the temporary directory",
     () => {
       const closed =
         'mount -t tmpfs -o mode=700 none "$1" && mkdir "$1/checkout" && mount --bind . "$1/checkout" && cd "$1/checkout"';
@@ -97,9 +97,9 @@ describe("a run", () => {
 
 const GROUPS = { name: "root with control groups of its own", isMet: countProcessorTime()?.end() !== undefined };
 
-needing(GROUPS).test("a file's processor time holds that of processes that left their parent", () => {
+needing(GROUPS).test("a file's processor time includes processes that left their parent", () => {
   const counted = countProcessorTime();
-  // The outer shell waits for a line, so that it is counted from its start on; cat ends with the inner one, which has left.
+  // The outer shell waits for a line, so that it is counted from its start; cat ends with the inner shell, which has left.
   const busy = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; times";
   const script = `read line; (setsid sh -c '${busy}' &) | cat`;
   const child = spawn("sh", ["-c", script], { stdio: ["pipe", "pipe", "inherit"] });
@@ -131,7 +131,7 @@ describe("the table of packages", () => {
     .filter((path) => path.endsWith(".test.ts") && !path.startsWith("recipes/"))
     .map((path) => `test/${path}`);
 
-  /** The file's text and that of the test modules it imports, without comments. */
+  /** The source of the file and of the test modules that it imports, without comments. */
   const textOf = (file: string, seen = new Set<string>()): string => {
     if (seen.has(file)) return "";
     seen.add(file);
@@ -156,7 +156,7 @@ describe("the table of packages", () => {
     "golang-go": /spawnSync\("go"/,
   };
 
-  test("names files that are there", () => {
+  test("names files that exist", () => {
     expect(rows.length).toBeGreaterThan(15);
     for (const { files } of rows)
       for (const beginning of files) expect(testFiles.filter((file) => file.startsWith(beginning))).not.toEqual([]);

@@ -1,4 +1,5 @@
-// The units in contrib/systemd, as systemd-analyze reads them, and what their README and `make install-systemd` make of them.
+// The units in contrib/systemd: as systemd-analyze reads them, as their README explains them, and as `make install-systemd`
+// installs them.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -15,7 +16,7 @@ beforeEach(() => {
 });
 afterEach(() => bench.clean());
 
-/** The directives of a unit, without what every unit has. */
+/** The directives of a unit, except those that every unit has. */
 const directivesOf = (path: string): string[] =>
   readFileSync(join(UNITS, path), "utf8")
     .split("\n")
@@ -34,7 +35,7 @@ const unitsOf = (path: string): string => {
   return directory;
 };
 
-/** What is wrong with this unit; not what is with those that the machine has installed, which it is read together with. */
+/** Problems of this unit only, not of the machine's installed units, which systemd-analyze reads with it. */
 const verify = async (unit: string) => {
   const ended = await bench.run(["systemd-analyze", "verify", "--man=no", unit]);
   return { ...ended, stderr: ended.stderr.replace(/^\/(usr\/)?(lib|etc)\/systemd\/.*\n/gm, "") };
@@ -44,18 +45,18 @@ const installedVersion = async (): Promise<number> =>
   Number(/^systemd (\d+)/.exec((await bench.run(["systemd-analyze", "--version"])).stdout)?.[1]);
 
 describe.each(files.filter((path) => !path.endsWith(".conf")))("%s", (path) => {
-  test("is clean for systemd-analyze verify", async () => {
+  test("passes systemd-analyze verify", async () => {
     expect(await verify(join(unitsOf(path), basename(path)))).toMatchObject({ status: 0, stderr: "", stdout: "" });
   });
 });
 
-test("systemd-analyze verify finds a directive that it does not know", async () => {
+test("systemd-analyze verify reports an unknown directive", async () => {
   const unit = join(unitsOf("plain/web.service"), "web.service");
   writeFileSync(unit, readFileSync(unit, "utf8").replace("WatchdogSec=60", "WatchdogSek=60"));
   expect((await verify(unit)).stderr).toContain("WatchdogSek");
 });
 
-test("the addition for newer systemds is clean where systemd knows its type, and is refused by name where it does not", async () => {
+test("the drop-in for newer systemd versions passes where systemd knows its type, and is refused by name where it does not", async () => {
   const directory = unitsOf("plain/web.service");
   mkdirSync(join(directory, "web.service.d"));
   cpSync(join(UNITS, "notify-reload.conf"), join(directory, "web.service.d/notify-reload.conf"));
@@ -64,7 +65,7 @@ test("the addition for newer systemds is clean where systemd knows its type, and
   else expect(stderr).toContain("notify-reload");
 });
 
-test("the README has a word for each file and for each directive that is not plain from its name", () => {
+test("the README explains each file, and each directive that its name does not explain", () => {
   const readme = readFileSync(join(UNITS, "README.md"), "utf8");
   for (const path of files) expect(readme).toContain(path);
   const PLAIN =
