@@ -10,6 +10,8 @@ export type HelpPage = {
   readonly list?: { readonly heading: string; readonly rows: readonly (readonly [string, string])[] };
   readonly flags: FlagTable;
   readonly after?: readonly string[];
+  /** Command lines. */
+  readonly examples?: readonly string[];
 };
 
 const WIDTH = 80;
@@ -21,7 +23,7 @@ export const helpText = (page: HelpPage): string => {
   const usage = page.usage.map((form, index) => wrap(form, index === 0 ? "usage: " : "       ", " ".repeat(11)));
   const about = page.about.map((paragraph) => wrap(paragraph, "", ""));
   const after = (page.after ?? []).map((paragraph) => wrap(paragraph, "", ""));
-  return `${[usage.join("\n"), ...about, ...list(page.list), ...groups(page.flags), ...after].join("\n\n")}\n`;
+  return `${[usage.join("\n"), ...about, ...list(page.list), ...groups(page.flags), ...after, ...examples(page.examples)].join("\n\n")}\n`;
 };
 
 /** A flag as -help and the manual show it: `-stop SEC`. */
@@ -33,6 +35,10 @@ const list = (content: HelpPage["list"]): string[] => {
   const column = 2 + Math.max(...content.rows.map(([label]) => label.length)) + 2;
   return [[`${content.heading}:`, ...content.rows.map(([label, text]) => flagLines(label, text, column))].join("\n")];
 };
+
+/** They are not wrapped, so that they can be copied. */
+const examples = (lines: HelpPage["examples"]): string[] =>
+  lines === undefined ? [] : [["Examples:", ...lines.map((line) => `  ${line}`)].join("\n")];
 
 const groups = (table: FlagTable): string[] => {
   const entries = Object.entries(table);

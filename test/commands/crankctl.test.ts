@@ -1,5 +1,7 @@
 // crankctl against a crank that follows a script: its exit status, and what it shows before it asks.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { COMMANDS, planFor } from "../../src/commands/crankctl/main.ts";
+import { VERSION } from "../../src/version.ts";
 import { Desk } from "./harness/scripted-crank.ts";
 
 let desk: Desk;
@@ -27,7 +29,7 @@ describe("the exit status", () => {
   test("is 2 with one sentence for every wrong usage", async () => {
     const wrong: [string[], string][] = [
       [["ps", "-naem", "x"], "crankctl ps: no such flag -naem; did you mean -name?"],
-      [["pz"], 'crankctl: no such command "pz"; did you mean ps?'],
+      [["pz"], 'crankctl: "pz": no such command. Did you mean ps (list the workers)?'],
       [["ps", "x"], 'crankctl ps: unexpected argument "x"'],
       [["run", "-start"], "crankctl run: -start needs a value: -start SEC"],
       [["run", "-retries", "-1"], "crankctl run: -retries must not be negative, but is -1"],
@@ -68,6 +70,47 @@ describe("the exit status", () => {
       "usage: crankctl [flags] COMMAND [flags]",
     ]);
     expect((await desk.run("crankctl", ["ps"], { CRANK_NAME: "" })).stderr).toContain("no service given");
+  });
+
+  test("is 0 for the commands help and version, which say what the flags say", async () => {
+    const said = async (...args: string[]) => {
+      const ended = await desk.run("crankctl", args);
+      expect(ended).toMatchObject({ status: 0, stderr: "" });
+      return ended.stdout;
+    };
+    expect(await said("help")).toBe(await said("-help"));
+    expect(await said("help", "run")).toBe(await said("run", "-help"));
+    expect(await said("version")).toBe(`crankctl ${VERSION}\n`);
+    for (const program of ["crankctl", "crankx"] as const)
+      expect((await desk.run(program, ["--version"])).stdout).toBe(`${program} ${VERSION}\n`);
+    expect(await desk.run("crankctl", ["help", "nosuch"])).toMatchObject({ status: 2, stdout: "" });
+  });
+
+  test("is 2 for what other programs call a command, with the command that was meant", async () => {
+    for (const [other, meant] of [
+      ["restart", "reload"],
+      ["stop", "shutdown"],
+      ["start", "run"],
+    ] as const) {
+      const ended = await desk.ctl(other);
+      expect([ended.status, ended.stderr]).toEqual([
+        2,
+        expect.stringContaining(`crankctl: "${other}": no such command. Did you mean ${meant} (`),
+      ]);
+    }
+  });
+
+  test("is not 2 for an example of a help text", () => {
+    for (const command of COMMANDS) {
+      const prepared = command.prepare(["-help"], {});
+      const [, examples = ""] = ("help" in prepared ? prepared.help : "").split("\nExamples:\n");
+      const lines = examples.split("\n").filter((line) => line !== "");
+      expect(lines).not.toEqual([]);
+      for (const line of lines) {
+        const [, words = ""] = /crankctl ([^)|]*)/.exec(line) ?? [];
+        expect(planFor(words.trim().split(" "), { HOME: "/root" })).toHaveProperty("kind");
+      }
+    }
   });
 
   test("is 0 for help", async () => {

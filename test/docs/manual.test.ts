@@ -2,7 +2,7 @@
 // tables and no other, and is formatted without a warning.
 import { describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { CRANK_FLAGS } from "../../src/commands/crank/flags.ts";
 import { COMMANDS, TOP_FLAGS } from "../../src/commands/crankctl/main.ts";
@@ -77,6 +77,37 @@ describe.each(Object.keys(PROGRAMS))("the manual of %s", (program) => {
   });
 });
 
+/** Every page, the overview too. */
+const PAGES = readdirSync(resolve(import.meta.dirname, "../../man")).sort();
+const pagePath = (file: string): string => resolve(import.meta.dirname, "../../man", file);
+
+describe.each(PAGES)("the page %s", (file) => {
+  const source = readFileSync(pagePath(file), "utf8");
+
+  test("has examples, and names the pages that there are", () => {
+    expect(source).toMatch(/^\.SH EXAMPLES$/m);
+    const [, seeAlso = ""] = source.split(/^\.SH SEE ALSO\n/m);
+    expect(seeAlso).not.toBe("");
+    for (const [, name, section] of seeAlso.matchAll(/^\.BR (\S+) \(([17])\)/gm))
+      if (name?.startsWith("crank") === true) expect(PAGES).toContain(`${name}.${section}`);
+  });
+
+  needing("man-db").test(
+    "breaks no word at a hyphen, from 60 to 100 columns, and is formatted without a warning",
+    () => {
+      for (let columns = 60; columns <= 100; columns += 1) {
+        const { stdout, stderr } = spawnSync(
+          "groff",
+          ["-mandoc", "-Tutf8", "-P-cbou", "-ww", `-rLL=${columns}n`, "-rHY=4", pagePath(file)],
+          { encoding: "utf8" },
+        );
+        expect(stderr).toBe("");
+        expect(stdout.split("\n").filter((line) => /\w[-\u2010\u00ad]$/.test(line))).toEqual([]);
+      }
+    },
+  );
+});
+
 test("the manual of crankctl has every command, in the order of -help", () => {
   const [, after = ""] = read("crankctl").split(/^\.SH COMMANDS\n/m);
   const section = after.slice(0, after.indexOf("\n.SH "));
@@ -90,6 +121,7 @@ test("the help text of every command of crankctl fits 80 columns and lists each 
     const text = "help" in prepared ? prepared.help : "";
     expect(text).toStartWith(`usage: crankctl ${command.name} `);
     for (const line of text.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+    expect(text).toMatch(/\n\nExamples:\n( {2}\S.*\n)+$/);
     for (const name of Object.keys(command.flags)) expect(text).toMatch(new RegExp(`^  -${name}\\b`, "m"));
   }
 });

@@ -78,7 +78,7 @@ needing(installed("skopeo"), installed("umoci"), ROOT_USER).test(
     mkdirSync(join(root, "proc"));
     const script = `mount -t proc proc '${root}/proc' && exec chroot '${root}' /usr/bin/crank -version`;
     const ran = await bench.run(["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script]);
-    expect(ran).toEqual({ status: 0, stdout: `${VERSION}\n`, stderr: "" });
+    expect(ran).toEqual({ status: 0, stdout: `crank ${VERSION}\n`, stderr: "" });
   },
 );
 
@@ -90,7 +90,7 @@ needing(installed("rpm"), DEBIAN).test(
     const before = (await debian.run("find", "/etc", "/usr", "/run")).stdout.split("\n");
     const rpm = ["rpm", "--root", debian.directory, "--nodeps"];
     expect(await bench.run([...rpm, "-i", main, compat])).toMatchObject({ status: 0 });
-    expect((await debian.run("crank", "-version")).stdout).toBe(`${VERSION}\n`);
+    expect((await debian.run("crank", "-version")).stdout).toBe(`crank ${VERSION}\n`);
     expect((await debian.run("einhyrningsins", "--version")).stdout).toContain("einhyrningsins 0.2.0");
     expect(await bench.run([...rpm, "-e", "crank-compat", "crank"])).toMatchObject({ status: 0 });
     const after = (await debian.run("find", "/etc", "/usr", "/run")).stdout.split("\n");

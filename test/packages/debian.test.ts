@@ -41,7 +41,7 @@ bare.test(
 
     const began = performance.now();
     await install(packageLike(DEB));
-    expect(await debian.run("crank", "-version")).toEqual({ status: 0, stdout: `${VERSION}\n`, stderr: "" });
+    expect(await debian.run("crank", "-version")).toEqual({ status: 0, stdout: `crank ${VERSION}\n`, stderr: "" });
     expect((await debian.run("einhorn", "--version")).status).not.toBe(0);
     const crank = debian.start("crank", "-prefix", "/var/lib/crank", "-name", "web", "-bind", `127.0.0.1:${port}`);
     await crank.wrote("stderr", "Listening on");

@@ -78,6 +78,8 @@ const ofOperands = (kind: Exclude<Operands, "command">, typed: string, given: Li
   switch (kind) {
     case "services":
       return { from: { kind: "services" }, lead: "", typed, given };
+    case "commands":
+      return ofWords(typed, given, commandNames());
     case "shells":
       return ofWords(
         typed,
@@ -154,6 +156,7 @@ const SOURCES: Readonly<Record<string, Exclude<Wanted["from"]["kind"], "words">>
   to: "generations",
   pid: "workers",
   conf: "files",
+  f: "files",
   ctl: "files",
   exec: "files",
   metrics: "files",

@@ -30,7 +30,7 @@ export const crankInvocation = (
   try {
     const { flags, operands, help } = parseFlags(CRANK_FLAGS, args, environment);
     if (help) return say(helpPage());
-    if (flags.version === true) return say(`${VERSION}\n`);
+    if (flags.version === true) return say(`crank ${VERSION}\n`);
     if (operands.length > 0)
       throw new UsageError(`unexpected argument ${JSON.stringify(operands[0])}: use crankctl run for a command`);
     const system: System = { uid: platform.uid, exists: (path) => platform.realPath(path) !== null };
@@ -50,6 +50,11 @@ const helpPage = (): string =>
       "Owns the listening sockets and starts what crankctl run deploys. A new worker inherits them; the old one is stopped only when the new one is ready.",
     ],
     flags: CRANK_FLAGS,
+    examples: [
+      "crank -bind :8080 -name web",
+      "crank -bind '[::]:443?name=https' -bind '/run/web.sock?mode=0660' -name web",
+      "crank -bind systemd: -name web -respawn -metrics 127.0.0.1:9180",
+    ],
     after: [
       "SEC is a number of seconds, or has a unit: 0.5, 300ms, 5m, 4h.",
       "Socket options: backlog (default 4096), reuseport, nodelay, keepalive, defer-accept, fastopen, v6only, nonblock, name; for unix sockets mode, owner, group.",

@@ -7,7 +7,7 @@ import { COMMON_FLAGS, type CommonFlags, type Environment, type Session } from "
 export type Action = (session: Session) => Promise<number>;
 
 /** What the arguments behind the flags are, for completion. */
-export type Operands = "services" | "shells" | "command";
+export type Operands = "services" | "commands" | "shells" | "command";
 
 type Definition<T extends FlagTable> = {
   readonly name: string;
@@ -16,6 +16,8 @@ type Definition<T extends FlagTable> = {
   /** The command line after the name, `[flags] N`. */
   readonly usage: string;
   readonly about: readonly string[];
+  /** Command lines for -help. */
+  readonly examples: readonly string[];
   readonly flags: T;
   /** `first` if the arguments are a command line of their own. */
   readonly placement: Placement;
@@ -52,7 +54,14 @@ export const command = <const T extends FlagTable>(definition: Definition<T>): C
   const prepare = (args: readonly string[], environment: Environment): Prepared => {
     const parsed = parseFlags<FlagTable>(flags, args, environment, placement);
     if (parsed.help)
-      return { help: helpText({ usage: [`crankctl ${name} ${definition.usage}`], about: definition.about, flags }) };
+      return {
+        help: helpText({
+          usage: [`crankctl ${name} ${definition.usage}`.trimEnd()],
+          about: definition.about,
+          flags,
+          examples: definition.examples,
+        }),
+      };
     // Both were parsed with a table that has their flags.
     const own = parsed.flags as FlagValues<T>;
     const common = parsed.flags as CommonFlags;

@@ -15,6 +15,7 @@ import { escapeControls, safeJson } from "../terminal.ts";
 import type { Action, Command } from "./command.ts";
 import { apply, config, diff } from "./config/commands.ts";
 import { reload, rollback, run } from "./deploy/commands.ts";
+import { helpCommand, version } from "./help.ts";
 import { adopt } from "./service/adopt.ts";
 import { history, info, shutdown, status } from "./service/commands.ts";
 import { ls } from "./service/ls.ts";
@@ -47,6 +48,8 @@ export const COMMANDS: readonly Command[] = [
   shutdown,
   adopt,
   completion,
+  helpCommand((name) => helpOf(name)),
+  version,
 ];
 
 /** crankctl's exit statuses. */
@@ -68,6 +71,15 @@ export const TOP_FLAGS = {
   ...COMMON_FLAGS,
   version: { kind: "switch", help: "print crankctl's version and exit" },
 } as const;
+
+/** The help text of a command; that of crankctl without one. Throws UsageError. */
+const helpOf = (name: string | undefined): string => {
+  if (name === undefined) return topHelp();
+  const found = COMMANDS.find((command) => command.name === name);
+  if (found === undefined) throw new UsageError(unknownCommand(name));
+  const prepared = found.prepare(["-help"], {});
+  return "help" in prepared ? prepared.help : "";
+};
 
 /** Reads a command line. Throws UsageError, whose message says which command it is about. */
 export const planFor = (args: readonly string[], environment: Environment): Plan => {
@@ -192,11 +204,22 @@ export const usageMessage = (error: UsageError): string => {
 };
 
 const unknownCommand = (name: string): string => {
-  const near = nearest(
-    name,
-    COMMANDS.map((command) => command.name),
-  );
-  return `no such command ${JSON.stringify(name)}${near === null ? "" : `; did you mean ${near}?`}`;
+  const names = COMMANDS.map((command) => command.name);
+  const near = Object.hasOwn(OTHER_NAMES, name) ? OTHER_NAMES[name] : nearest(name, names);
+  const meant = COMMANDS.find((command) => command.name === near);
+  const advice = meant === undefined ? "'crankctl help' lists them." : `Did you mean ${meant.name} (${meant.summary})?`;
+  return `${JSON.stringify(name)}: no such command. ${advice}`;
+};
+
+/** What other programs call the commands. */
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  restart: "reload",
+  stop: "shutdown",
+  start: "run",
+  deploy: "run",
+  list: "ls",
+  top: "watch",
+  log: "logs",
 };
 
 const topHelp = (): string =>
@@ -205,6 +228,7 @@ const topHelp = (): string =>
     about: ["Deploys to a running crank, and shows its state."],
     list: { heading: "Commands", rows: COMMANDS.map((command) => [command.name, command.summary] as const) },
     flags: TOP_FLAGS,
+    examples: ["crankctl run -wait -- node server.js", "crankctl status", "crankctl help run"],
     after: [
       "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 no crank at the control socket, 130 interrupted while waiting for a rollout.",
     ],

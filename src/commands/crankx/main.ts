@@ -1,4 +1,5 @@
 // crankx's command line: which services, and the crankctl command for each.
+import { VERSION } from "../../version.ts";
 import { EXIT, planFor, usageMessage } from "../crankctl/main.ts";
 import { directoriesOf, type Environment } from "../crankctl/session.ts";
 import { helpText } from "../flag-help.ts";
@@ -17,6 +18,7 @@ export const CRANKX_FLAGS = {
     environment: "CRANK_PREFIX",
     help: "directory of the services' files, if not in the default directories",
   },
+  version: { kind: "switch", help: "print the version and exit" },
 } as const satisfies FlagTable;
 
 /** crankx as a program. */
@@ -43,6 +45,10 @@ const perform = async (
 ): Promise<number> => {
   const { flags, operands, help } = ownFlags(args, environment);
   const [prefix, ...rest] = operands;
+  if (!help && flags.version === true) {
+    out.write(`crankx ${VERSION}\n`);
+    return EXIT.done;
+  }
   if (help || prefix === undefined || prefix === "") {
     out.write(helpPage());
     return help ? EXIT.done : EXIT.failed;
@@ -94,6 +100,7 @@ const helpPage = (): string =>
       "Runs crankctl on every service whose control socket is DIR/PREFIX*.ctl, one after the other, and stops at the first failure. A PREFIX that begins with . or / is a path. The arguments after PREFIX are for crankctl; crankctl -help lists it.",
     ],
     flags: CRANKX_FLAGS,
+    examples: ["crankx web- reload -wait", "crankx -keep-going -parallel 4 /run/crank/ ps", "crankx ./run/ status"],
     after: [
       "Exit status: 0 all done, 1 no PREFIX or no service of it, 2 wrong usage; else that of the first crankctl that failed.",
     ],

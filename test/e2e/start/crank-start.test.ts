@@ -192,7 +192,7 @@ describe("crank", () => {
   test("says its version and its help on stdout, with status 0", async () => {
     const version = await crank("--version");
     expect(version).toMatchObject({ status: 0, stderr: "" });
-    expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+    expect(version.stdout).toMatch(/^crank \d+\.\d+\.\d+\n$/);
     const help = await crank("-help");
     expect(help).toMatchObject({ status: 0, stderr: "" });
     for (const flag of [

@@ -85,6 +85,7 @@ export const apply = command({
     "Deploys the services of the file whose settings differ from those in effect, in the order of the file and of its `after` keys. Nothing is inherited from earlier runs: a key that is missing has its default. At the first failure it stops; what was deployed before stays.",
     "The crank of each service must run. A service that was removed from the file goes on, unless -prune is given.",
   ],
+  examples: ["crankctl apply -wait", "crankctl apply -f /etc/crank.toml -wait web"],
   flags: {
     f: FILE,
     wait: { kind: "switch", help: "wait for the end of each rollout before the next service" },
@@ -95,6 +96,7 @@ export const apply = command({
   },
   placement: "anywhere",
   findsServices: true,
+  operands: "services",
   prepare: ({ f, wait, prune }, names, common) => {
     if (prune === true && names.length > 0)
       throw new UsageError(`-prune is for all services of the file; leave out ${names[0]}`);
@@ -196,9 +198,11 @@ export const diff = command({
   about: [
     "Shows which settings in effect differ from the file, key by key, and changes nothing. The values of variables are not shown.",
   ],
+  examples: ["crankctl diff", "crankctl diff -f /etc/crank.toml web"],
   flags: { f: FILE },
   placement: "anywhere",
   findsServices: true,
+  operands: "services",
   prepare: ({ f }, names, common) =>
     withConfig(f, names, common, (context, services) =>
       each(context, services, async (target) => {
@@ -235,9 +239,11 @@ export const config = command({
   about: [
     "Shows every setting in effect, and whether it is that of the file, the default, or that of an earlier run (running), with what apply would make of it. The values of variables are not shown.",
   ],
+  examples: ["crankctl config", "crankctl config -f /etc/crank.toml -json"],
   flags: { f: FILE },
   placement: "anywhere",
   findsServices: true,
+  operands: "services",
   prepare: ({ f }, names, common) =>
     withConfig(f, names, common, (context, services) =>
       each(context, services, async (target) => {

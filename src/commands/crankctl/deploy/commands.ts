@@ -16,6 +16,12 @@ export const run = command({
     "A COMMAND that does not pass the sockets on, such as npm start, is refused, with what to run instead; where the script is a plain node command, that is run. With -sockets-optional it stays as it is.",
     "Without -wait, it returns when the rollout has begun. SEC is a number of seconds, or has a unit: 0.5, 300ms, 5m, 4h, 7d. MB is a number of megabytes, or has a unit: 512M, 2G.",
   ],
+  examples: [
+    "crankctl run -wait -- node server.js",
+    "crankctl run -wait -instances 4 -surge 2 -stop 5m -- ./server -v",
+    "crankctl run -wait -ready http:/healthz -env MODE=production -- ./server",
+    "crankctl run -wait -stop 60",
+  ],
   flags: RUN_FLAGS,
   placement: "first",
   operands: "command",
@@ -27,6 +33,7 @@ export const reload = command({
   summary: "replace the workers with new ones of the same command",
   usage: "[flags]",
   about: ["Rolls out the current run again, like SIGHUP to crank."],
+  examples: ["crankctl reload -wait", "crankctl reload -name web"],
   flags: { wait: WAIT },
   placement: "anywhere",
   prepare: (flags, operands) => {
@@ -40,6 +47,7 @@ export const rollback = command({
   summary: "go back to an earlier generation",
   usage: "[-to N] [flags]",
   about: ["Rolls out an earlier good run as a new generation; crankctl history lists them."],
+  examples: ["crankctl rollback -wait", "crankctl rollback -to 12 -wait"],
   flags: {
     to: { kind: "whole", argument: "N", min: 1, help: "the generation to go back to (the one before the current)" },
     wait: WAIT,

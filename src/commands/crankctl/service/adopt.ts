@@ -28,6 +28,7 @@ export const adopt = command({
   about: [
     "Shows what a killed crank left, and what the next crank of this name would adopt: workers, sockets, and what cannot be recovered. Changes nothing; crank itself adopts when it starts.",
   ],
+  examples: ["crankctl adopt -dry-run -name web"],
   flags: { "dry-run": { kind: "switch", help: "only show it" } },
   placement: "anywhere",
   prepare: (flags, operands) => {

@@ -15,6 +15,7 @@ export const status = command({
   about: [
     "Shows the service with its sockets and their connections, the rollout in flight, and the workers with the resources that they use.",
   ],
+  examples: ["crankctl status", "crankctl status -name web -json"],
   flags: {},
   placement: "anywhere",
   prepare: (_, operands) => {
@@ -109,6 +110,7 @@ export const info = command({
   summary: "show versions and pids",
   usage: "[flags]",
   about: ["Shows the versions of crankctl and crank, their runtime, and when crank was started."],
+  examples: ["crankctl info"],
   flags: {},
   placement: "anywhere",
   prepare: (_, operands) => {
@@ -144,6 +146,7 @@ export const history = command({
   summary: "list the good runs that rollback can go back to",
   usage: "[flags]",
   about: ["Lists the last good runs, newest last; the current one has an asterisk."],
+  examples: ["crankctl history", "crankctl history -json"],
   flags: {},
   placement: "anywhere",
   prepare: (_, operands) => {
@@ -175,6 +178,7 @@ export const shutdown = command({
   about: [
     "Closes the sockets, stops every worker, and ends crank when all have exited. A second shutdown takes the next stop step at once.",
   ],
+  examples: ["crankctl shutdown -wait"],
   flags: { wait: { kind: "switch", help: "wait until the last worker has exited" } },
   placement: "anywhere",
   prepare: (flags, operands) => {

@@ -21,6 +21,7 @@ export const ls = command({
   about: [
     "Lists all services of the default directories or of -prefix, or those whose names begin with PREFIX: their state, generation, workers, connections and last failure. With -json, one document a line.",
   ],
+  examples: ["crankctl ls", "crankctl ls web-"],
   flags: {},
   placement: "anywhere",
   findsServices: true,

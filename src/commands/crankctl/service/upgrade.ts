@@ -11,6 +11,7 @@ export const upgrade = command({
   about: [
     "Replaces crank's own processes with the program that is now at the path by which crank was started, like SIGUSR1. The pid, the sockets, workers, connections and the rollout in flight are kept. The new program is checked first: if it cannot continue from the current state, nothing changes.",
   ],
+  examples: ["crankctl upgrade -wait", "crankctl upgrade -wait -exec /opt/crank-2/bin/crank"],
   flags: {
     wait: { kind: "switch", help: "wait until the upgrade is done or refused" },
     exec: { kind: "text", argument: "PATH", help: "the new program: the bin/crank of another installation" },

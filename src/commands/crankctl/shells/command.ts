@@ -15,6 +15,11 @@ export const completion = command({
   about: [
     "Prints a script that makes the shell complete the commands, flags and values of crank, crankctl and crankx, and the services, generations and pids of the cranks that run. make install-completions and the packages install it where the shells look for it.",
   ],
+  examples: [
+    "source <(crankctl completion bash)",
+    "source <(crankctl completion zsh)",
+    "crankctl completion fish | source",
+  ],
   flags: {},
   placement: "anywhere",
   findsServices: true,

@@ -17,6 +17,7 @@ export const events = command({
   summary: "show events as they happen",
   usage: "[flags]",
   about: ["Shows the events of the service, one per line, until it is interrupted."],
+  examples: ["crankctl events", "crankctl events -once -since 15m"],
   flags: {
     from: {
       kind: "whole",
@@ -74,6 +75,7 @@ export const logs = command({
   summary: "show the workers' output",
   usage: "[flags]",
   about: ["Shows the last lines of the workers' output."],
+  examples: ["crankctl logs -n 50", "crankctl logs -f -pid 4211"],
   flags: {
     f: { kind: "switch", help: "follow: show new lines until interrupted" },
     n: { kind: "whole", argument: "LINES", max: 10_000, help: "how many of the last lines (10)" },

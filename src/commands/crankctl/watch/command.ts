@@ -13,6 +13,7 @@ export const watch = command({
     "Keys: r reloads, + and - scale, b rolls back (it asks before it stops workers); j and k or the arrows move, Enter opens a service of the list, Esc goes back, q quits.",
     "Without a terminal, or on one of unknown type (TERM), it prints lines. NO_COLOR turns colours off.",
   ],
+  examples: ["crankctl watch", "crankctl watch -name web"],
   flags: {},
   placement: "anywhere",
   findsServices: true,

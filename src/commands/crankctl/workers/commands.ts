@@ -32,6 +32,7 @@ export const ps = command({
   summary: "list the workers",
   usage: "[flags]",
   about: ['Lists all workers, or the selected ones: PID ID STATE "CWD" [COMMAND], or on a terminal a table.'],
+  examples: ["crankctl ps", "crankctl ps -ready -json"],
   flags: SELECTOR_FLAGS,
   placement: "anywhere",
   prepare: (flags, operands) => {
@@ -54,6 +55,7 @@ export const kill = command({
   summary: "send a signal to workers",
   usage: "[flags]",
   about: ["Sends a signal, by default SIGTERM, to the selected workers."],
+  examples: ["crankctl kill -ready -signal HUP", "crankctl kill -pid 4211 -wait"],
   flags: {
     signal: { kind: "text", argument: "NAME", help: "which signal, with or without SIG, in any case (TERM)" },
     wait: { kind: "switch", help: "wait until the signalled workers have exited" },
@@ -89,6 +91,7 @@ export const scale = command({
   summary: "change the number of workers",
   usage: "N | -by N",
   about: ["Sets or changes the number of workers. Surplus workers are stopped, the oldest first."],
+  examples: ["crankctl scale 4", "crankctl scale -by -1"],
   flags: {
     by: { kind: "whole", argument: "N", min: -1000, max: 1000, help: "add N workers; -by -1 removes one" },
   },
