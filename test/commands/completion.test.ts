@@ -1,4 +1,4 @@
-// What crankctl offers a shell to complete: words from the tables and from running cranks, in time, and never an error.
+// Shell completion by crankctl: words from the tables and from running cranks, in time and without errors.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { readdirSync, writeFileSync } from "node:fs";
@@ -11,7 +11,7 @@ beforeEach(() => {
 });
 afterEach(() => desk.clean());
 
-/** The lines for these words, the last of which is completed. */
+/** The candidates' lines for these words; the last word is completed. */
 const offered = async (...words: readonly string[]): Promise<readonly string[]> => {
   const ended = await desk.run("crankctl", ["__complete", ...words]);
   expect([ended.status, ended.stderr]).toEqual([0, ""]);
@@ -22,8 +22,8 @@ const offered = async (...words: readonly string[]): Promise<readonly string[]> 
 const values = async (...words: readonly string[]): Promise<readonly string[]> =>
   (await offered(...words)).slice(1).map((line) => line.split("\t")[0] ?? "");
 
-describe("offers", () => {
-  test("the commands, and after a command its flags where it takes no arguments", async () => {
+describe("completion offers", () => {
+  test("commands, and the flags of a command without arguments", async () => {
     expect(await values("crankctl", "")).toContain("rollback");
     expect(await values("crankctl", "-json", "hi")).toEqual(["history"]);
     expect(await offered("crankctl", "rollback", "")).toContain(
@@ -33,7 +33,7 @@ describe("offers", () => {
     expect(await values("crankctl", "nosuch", "")).toEqual([]);
   });
 
-  test("the values of a flag, behind a space or an equals sign", async () => {
+  test("a flag's values after a space or an equals sign", async () => {
     expect(await values("crankctl", "run", "-kill-mode", "")).toEqual(["group", "process"]);
     expect(await values("crankctl", "run", "-kill-mode=p")).toEqual(["-kill-mode=process"]);
     expect(await values("crankctl", "run", "-stop-signal", "SIGU")).toEqual(["SIGUSR1", "SIGUSR2"]);
@@ -42,7 +42,7 @@ describe("offers", () => {
     expect(await values("crankctl", "run", "-instances", "")).toEqual([]);
   });
 
-  test("what the shell completes itself: directories, files, commands, users", async () => {
+  test("the kinds that the shell completes itself: directories, files, commands, users", async () => {
     expect(await offered("crankctl", "run", "-cwd", "")).toEqual(["directories"]);
     expect(await offered("crankctl", "upgrade", "-exec", "")).toEqual(["files"]);
     expect(await offered("crankctl", "run", "-wait", "")).toEqual(["command"]);
@@ -50,16 +50,16 @@ describe("offers", () => {
     expect(await offered("crankctl", "run", "-user", "")).toEqual(["users"]);
   });
 
-  test("nothing for a program that it does not know", async () => {
+  test("nothing for an unknown program", async () => {
     expect(await offered("ls", "")).toEqual([]);
     expect(await offered()).toEqual([]);
   });
 
-  test("the services that run, and not the sockets that others left", async () => {
+  test("running services, and no stale sockets", async () => {
     desk.serve("web", () => {});
     desk.serve("worker", () => {});
     desk.serve("api", () => {});
-    // The end of this process leaves its socket behind.
+    // This process leaves its socket behind.
     const path = join(desk.directory, "web-old.ctl");
     spawnSync("python3", ["-c", `import socket; socket.socket(socket.AF_UNIX).bind(${JSON.stringify(path)})`]);
     expect(readdirSync(desk.directory)).toContain("web-old.ctl");
@@ -69,7 +69,7 @@ describe("offers", () => {
     expect(await values("crankctl", "watch", "a")).toEqual(["api"]);
   });
 
-  test("generations and pids of the service that was named before, on the command line or in the environment", async () => {
+  test("generations and pids of the service named on the command line or in the environment", async () => {
     desk.serve("web", ({ method }, reply) =>
       reply.result(
         method === "history"
@@ -108,8 +108,8 @@ test("a name or an answer that a shell could execute is not offered", async () =
   expect(await values("crankctl", "rollback", "-name", "web", "-to", "")).toEqual([]);
 });
 
-describe("an answer in time, without an error, when", () => {
-  /** ms of the fastest of some runs: other programs take their time on the processors. */
+describe("completion answers in time and without an error when", () => {
+  /** ms of the fastest of several runs, because other programs use the processors too. */
   const fastest = async (...words: readonly string[]): Promise<number> => {
     let best = Number.POSITIVE_INFINITY;
     for (let run = 0; run < 5; run++) {
@@ -125,14 +125,14 @@ describe("an answer in time, without an error, when", () => {
     expect(await fastest("crankctl", "rollback", "-name", "web", "-to", "")).toBeLessThan(100);
   });
 
-  test("what answers is not a crank", async () => {
+  test("the socket belongs to another program", async () => {
     desk.serve("web", (_, reply) => reply.raw("HTTP/1.1 400 Bad Request\r\n\r\n"));
     expect(await fastest("crankctl", "kill", "-name", "web", "-pid", "")).toBeLessThan(100);
     desk.serve("strange", (_, reply) => reply.result(7));
     expect(await fastest("crankctl", "kill", "-name", "strange", "-pid", "")).toBeLessThan(100);
   });
 
-  test("there is no crank, no directory, or no socket", async () => {
+  test("there is no crank, no directory or no socket", async () => {
     writeFileSync(join(desk.directory, "file.ctl"), "");
     expect(await values("crankctl", "ps", "-prefix", "/nowhere", "-name", "")).toEqual([]);
     expect(await values("crankctl", "ps", "-name", "")).toEqual([]);
@@ -141,7 +141,7 @@ describe("an answer in time, without an error, when", () => {
   });
 });
 
-test("the scripts are for bash, zsh and fish, and a shell of another name is refused", async () => {
+test("scripts exist for bash, zsh and fish, and other shells are refused", async () => {
   for (const shell of ["bash", "zsh", "fish"]) {
     const script = await desk.run("crankctl", ["completion", shell]);
     expect(script).toMatchObject({ status: 0, stderr: "" });
@@ -151,7 +151,7 @@ test("the scripts are for bash, zsh and fish, and a shell of another name is ref
   expect((await desk.run("crankctl", ["completion"])).status).toBe(2);
 });
 
-test("make install-completions puts them where the shells look, and make uninstall takes them out again", () => {
+test("make install-completions installs them where the shells look, and make uninstall removes them", () => {
   const root = resolve(import.meta.dirname, "../..");
   const make = (target: string) =>
     spawnSync("make", ["--no-print-directory", "-s", `PREFIX=${desk.directory}/usr`, target], {

@@ -1,4 +1,4 @@
-// What crankctl prints of what a crank that follows a script says: for people, for programs, and as JSON.
+// crankctl's output for a scripted crank: for people, for programs, and as JSON.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { closeSync, openSync } from "node:fs";
 import { Desk } from "./harness/scripted-crank.ts";
@@ -22,7 +22,7 @@ const WORKER = {
   usage: { at: "2026-01-01T00:00:00.000Z", processes: 2, memory: 117_000_000, cpu: 61.23, connections: 1203 },
 };
 describe("ps", () => {
-  test("prints the original's lines when it is read by a program", async () => {
+  test("prints the original's lines to a pipe", async () => {
     desk.serve("web", (_, reply) =>
       reply.result([WORKER, { ...WORKER, pid: null, id: 8, state: "starting", cwd: "/" }]),
     );
@@ -35,14 +35,14 @@ describe("ps", () => {
     expect(desk.asked[0]?.params).toEqual({ ready: true, starting: true, pid: 41 });
   });
 
-  test("prints with -json what crank said, in ASCII where a terminal would act on it", async () => {
+  test("prints crank's answer with -json, with control characters escaped", async () => {
     desk.serve("web", (_, reply) => reply.result([WORKER]));
     const { stdout } = await desk.ctl("ps", "-json");
     expect(stdout).not.toContain("\u202e");
     expect(JSON.parse(stdout)).toEqual([WORKER]);
   });
 
-  test("takes the common flags in front of the command, and behind it", async () => {
+  test("accepts the common flags before and after the command", async () => {
     desk.serve("web", (_, reply) => reply.result([]));
     const ctl = `${desk.directory}/web.ctl`;
     for (const args of [
@@ -55,7 +55,7 @@ describe("ps", () => {
     expect(await desk.run("crankctl", ["ps", "-json"], { CRANK_CTL: ctl })).toMatchObject({ status: 0 });
   });
 
-  test("writes all of a long list to a slow pipe, and ends quietly when its reader is gone", async () => {
+  test("writes a long list completely to a slow pipe, and exits silently when its reader is gone", async () => {
     desk.serve("web", (_, reply) => reply.result(Array.from({ length: 20_000 }, () => WORKER)));
     const whole = await desk.run("crankctl", ["-name", "web", "ps"]);
     expect(whole.stdout.split("\n")).toHaveLength(20_001);
@@ -82,7 +82,7 @@ test("output that cannot be written is an error", async () => {
 });
 
 describe("kill, scale, rollback, reload, shutdown, history, info and status", () => {
-  test("send the request that their flags say", async () => {
+  test("send the request that their flags describe", async () => {
     const results: Record<string, unknown> = {
       kill: { pids: [41] },
       scale: { from: 1, to: 3 },
@@ -110,7 +110,7 @@ describe("kill, scale, rollback, reload, shutdown, history, info and status", ()
     expect(await desk.ctl("kill")).toMatchObject({ status: 2, stderr: expect.stringContaining("no worker selected") });
   });
 
-  test("show what crank says, for people and as JSON", async () => {
+  test("show the answer for people and as JSON", async () => {
     const status = {
       name: "web",
       pid: 40,
@@ -172,7 +172,7 @@ describe("kill, scale, rollback, reload, shutdown, history, info and status", ()
 describe("logs and events", () => {
   const said = (line: string) => ({ time: "2026-01-01T00:00:00.000Z", worker: 7, pid: 41, line });
 
-  test("show what was said until its end", async () => {
+  test("show everything until the end", async () => {
     desk.serve("web", (_, reply) => {
       reply.result({});
       for (const line of ["one", "two \u001b[31m"]) reply.notify("log", said(line));
@@ -192,7 +192,7 @@ describe("logs and events", () => {
     ).toEqual(said("two \u001b[31m"));
   });
 
-  test("end quietly when their reader is gone", async () => {
+  test("exit silently when their reader is gone", async () => {
     desk.serve("web", (_, reply) => {
       reply.result({});
       for (let count = 0; count < 30_000; count++) reply.notify("log", said("x".repeat(100)));
@@ -204,7 +204,7 @@ describe("logs and events", () => {
     expect([await child.exited, await new Response(child.stderr).text()]).toEqual([0, ""]);
   });
 
-  test("say that crank closed the connection when it does", async () => {
+  test("report that crank closed the connection", async () => {
     desk.serve("web", (_, reply) => {
       reply.result({});
       reply.close();
@@ -216,7 +216,7 @@ describe("logs and events", () => {
     });
   });
 
-  test("with -once print the events that are held, and end", async () => {
+  test("print the stored events with -once and exit", async () => {
     desk.serve("web", ({ method }, reply) => {
       if (method === "info") return reply.result({});
       reply.result({ next: 3 });

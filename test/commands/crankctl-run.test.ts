@@ -1,4 +1,4 @@
-// crankctl run against a crank that follows a script: what it asks, what it prints, and what becomes of it when it fails.
+// crankctl run against a scripted crank: its request, its output, and its failures.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { Desk } from "./harness/scripted-crank.ts";
 
@@ -24,7 +24,7 @@ const FAILURE = {
 };
 
 describe("run", () => {
-  test("asks for just what was given, and prints the original's sentence", async () => {
+  test("requests only what was given, and prints the original's sentence", async () => {
     desk.serve("web", (_, reply) => reply.result({ generation: 1, accepted: true, pids: [5] }));
     const flags =
       "-cwd app -start 1.5 -stop 0 -wait -pid 0 -supersede -instances 3 -surge 2 -unavailable 1 -min-ready .5 -retries 2 -deadline 0 -stop-steps usr2,TERM@3,KILL@6.5 -kill-mode process -env A=b=c -env E= -unset-env X -user www -umask 027 -limit nofile=9 -limit RLIMIT_CORE=unlimited";
@@ -57,13 +57,13 @@ describe("run", () => {
     });
   });
 
-  test("asks for one stop signal as well as for steps", async () => {
+  test("requests one stop signal or several steps", async () => {
     desk.serve("web", (_, reply) => reply.result({ generation: 1, accepted: true, pids: [5] }));
     await desk.ctl("run", "-stop-signal", "QUIT", "-stop", "9");
     expect(desk.asked[0]?.params).toMatchObject({ stopSignal: "QUIT", stopTimeout: 9000 });
   });
 
-  test("that fails says how, and the worker's last lines, without what would move the cursor", async () => {
+  test("that fails prints the reason and the worker's last lines, without control sequences", async () => {
     desk.serve("web", (_, reply) => reply.error(FAILURE));
     const ended = await desk.ctl("run", "-wait", "ruby");
     expect(ended.status).toBe(1);
@@ -75,7 +75,7 @@ describe("run", () => {
     expect([json.status, JSON.parse(json.stdout)]).toEqual([1, { error: FAILURE }]);
   });
 
-  test("that is refused says why", async () => {
+  test("that is refused prints the reason", async () => {
     desk.serve("web", (_, reply) => reply.error({ code: 1, message: "New process is already being started" }));
     expect(await desk.ctl("run")).toEqual({
       status: 1,
@@ -84,12 +84,12 @@ describe("run", () => {
     });
   });
 
-  test("that stands but is not recorded warns of it", async () => {
+  test("that succeeds but is not recorded prints a warning", async () => {
     desk.serve("web", (_, reply) => reply.result({ generation: 1, accepted: true, pids: [], warning: "disk full" }));
     expect(await desk.ctl("run", "-wait")).toMatchObject({ status: 0, stderr: "WARNING: disk full\n" });
   });
 
-  test("asks again with the same id when the connection is lost, and gives the answer", async () => {
+  test("retries with the same id when the connection is lost, and prints the answer", async () => {
     desk.serve("web", (_, reply, connection) => {
       if (connection < 3) reply.close();
       else reply.result({ generation: 1, accepted: true, pids: [] });
@@ -100,7 +100,7 @@ describe("run", () => {
     expect(new Set(ids).size).toBe(1);
   });
 
-  test("that is interrupted leaves the rollout going, says so, and ends with 130", async () => {
+  test("that is interrupted leaves the rollout running, reports that, and exits with 130", async () => {
     let hasAsked = () => {};
     const asked = new Promise<void>((resolve) => {
       hasAsked = resolve;
@@ -114,7 +114,7 @@ describe("run", () => {
     expect(await new Response(child.stdout).text()).toBe("");
   });
 
-  test("shows one live line on a terminal, and takes it away at the end", async () => {
+  test("shows one live line on a terminal, and removes it at the end", async () => {
     desk.serve("web", (_, reply) => {
       const at = { time: "2026-01-01T00:00:00.000Z" };
       const time = new Date(Date.now() + 3600_000).toISOString();
@@ -142,7 +142,7 @@ describe("run", () => {
   });
 });
 
-test("run says what a failure is only once on each output", async () => {
+test("run reports a failure only once on each output", async () => {
   desk.serve("web", (_, reply) => reply.error({ code: 2, message: "Failed to start: not ready within 1 s" }));
   expect(await desk.ctl("run", "-wait", "ruby")).toEqual({
     status: 1,

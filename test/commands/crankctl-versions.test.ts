@@ -1,5 +1,5 @@
-// crankctl and a crank of another version: one that does not know yet what crankctl asks for, and one that says more than
-// crankctl knows.
+// crankctl and a crank of another version: an older one that does not know crankctl's parameters, and a newer one that
+// sends more than crankctl knows.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { type Asked, Desk, type Reply } from "./harness/scripted-crank.ts";
 
@@ -10,7 +10,7 @@ beforeEach(() => {
 afterEach(() => desk.clean());
 
 const AT = "2026-01-01T00:00:00.000Z";
-/** As cranks answered before they measured anything. */
+/** The answers of cranks that could not measure yet. */
 const WORKER = {
   pid: 41,
   id: 7,
@@ -27,7 +27,7 @@ const STATUS = {
   workers: [WORKER],
 };
 
-/** A crank that refuses what it does not know, in its words. */
+/** A crank that refuses unknown parameters. */
 const older = ({ method, params }: Asked, reply: Reply): void => {
   const [unknown] = Object.keys(params).filter((name) => name === "measure");
   if (unknown !== undefined) reply.error({ code: -32602, message: `${method} has no parameter "${unknown}"` });
@@ -35,7 +35,7 @@ const older = ({ method, params }: Asked, reply: Reply): void => {
 };
 
 describe("an older crank", () => {
-  test("is asked again without what it does not know, once, and what it says is shown", async () => {
+  test("is asked once more without the unknown parameter, and its answer is shown", async () => {
     desk.serve("web", older);
     expect(await desk.ctl("ps", "-json", "-ready")).toEqual({
       status: 0,
@@ -51,7 +51,7 @@ describe("an older crank", () => {
     expect(stdout).not.toMatch(/undefined|NaN/);
   });
 
-  test("is watched, without what it cannot measure", async () => {
+  test("can be watched, without measurements", async () => {
     desk.serve("web", (asked, reply) =>
       asked.method === "events" ? reply.result({ first: 1, next: 1 }) : older(asked, reply),
     );
@@ -62,7 +62,7 @@ describe("an older crank", () => {
     await reader.cancel();
   });
 
-  test("that does not know the caller's directory gets the directory that is meant", async () => {
+  test("that does not know the caller's directory gets the resolved directory", async () => {
     desk.serve("web", ({ method, params }, reply) => {
       if ("callerCwd" in params) reply.error({ code: -32602, message: `${method} has no parameter "callerCwd"` });
       else reply.result({ generation: 1, accepted: true, pids: [41] });
@@ -84,7 +84,7 @@ describe("an older crank", () => {
     expect(desk.asked).toHaveLength(1);
   });
 
-  test("that refuses both questions is asked no third time", async () => {
+  test("that refuses both requests is not asked a third time", async () => {
     const message = 'ps has no parameter "measure"';
     desk.serve("web", (_, reply) => reply.error({ code: -32602, message }));
     expect((await desk.ctl("ps", "-json")).status).toBe(1);
@@ -93,7 +93,7 @@ describe("an older crank", () => {
 });
 
 describe("a newer crank", () => {
-  test("may say more of everything", async () => {
+  test("may send additional fields", async () => {
     const more = { mood: { is: ["fine"] } };
     const status = {
       ...STATUS,
@@ -106,7 +106,7 @@ describe("a newer crank", () => {
     expect(JSON.parse((await desk.ctl("ps", "-json")).stdout)).toEqual(status.workers);
   });
 
-  test("may tell of events that crankctl has no words for, and under names that it does not know", async () => {
+  test("may send unknown events under unknown names", async () => {
     desk.serve("web", ({ method }, reply) => {
       if (method === "info") return reply.result({});
       reply.result({ first: 1, next: 4 });

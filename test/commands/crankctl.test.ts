@@ -1,4 +1,4 @@
-// crankctl against a crank that follows a script: its exit status, and what it shows before it asks.
+// crankctl against a scripted crank: its exit status, and its authentication.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { COMMANDS, planFor } from "../../src/commands/crankctl/main.ts";
 import { VERSION } from "../../src/version.ts";
@@ -18,7 +18,7 @@ describe("the exit status", () => {
     expect(ended.stderr).toContain(`${desk.directory}/web.ctl`);
   });
 
-  test("is 1 when crank goes away before it answers", async () => {
+  test("is 1 when crank disconnects before it answers", async () => {
     desk.serve("web", (_, reply) => reply.close());
     expect(await desk.ctl("ps")).toMatchObject({
       status: 1,
@@ -26,7 +26,7 @@ describe("the exit status", () => {
     });
   });
 
-  test("is 2 with one sentence for every wrong usage", async () => {
+  test("is 2 with one sentence for any wrong usage", async () => {
     const wrong: [string[], string][] = [
       [["ps", "-naem", "x"], "crankctl ps: no such flag -naem; did you mean -name?"],
       [["pz"], 'crankctl: "pz": no such command. Did you mean ps (list the workers)?'],
@@ -120,7 +120,7 @@ describe("the exit status", () => {
   });
 });
 
-test("over tcp the token is shown before anything is asked", async () => {
+test("over tcp the token is sent before any request", async () => {
   const port = desk.serveTcp(({ method, params }, reply) => {
     if (method === "authenticate" && params.token !== "secret") return reply.error({ code: 3, message: "wrong token" });
     reply.result(method === "ps" ? [] : {});

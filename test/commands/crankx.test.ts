@@ -1,4 +1,4 @@
-// crankx against cranks that follow a script: which services, in which order, and where it stops.
+// crankx against scripted cranks: which services, in which order, and where it stops.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -19,7 +19,7 @@ const serve = (...names: string[]) => {
 const crankx = (...args: string[]) => desk.run("crankx", args);
 
 describe("crankx", () => {
-  test("asks every service of the prefix, sorted by their sockets, and says which one it is at", async () => {
+  test("runs the command for every service of the prefix, sorted by socket, and names each", async () => {
     serve("web-b", "web-a", "web", "api");
     expect(await crankx("web", "run", "-wait")).toEqual({
       status: 0,
@@ -29,7 +29,7 @@ describe("crankx", () => {
     expect(desk.asked).toHaveLength(3);
   });
 
-  test("stops at the first failure, with its exit status, and says what is not done", async () => {
+  test("stops at the first failure with its exit status, and names the remaining services", async () => {
     serve("web-1", "web-2-bad", "web-3", "web-4");
     const ended = await crankx("web-", "reload");
     expect(ended.status).toBe(1);
@@ -41,7 +41,7 @@ describe("crankx", () => {
     );
   });
 
-  test("with -keep-going asks the others too, and still fails", async () => {
+  test("runs the others too with -keep-going, and still fails", async () => {
     serve("web-1-bad", "web-2");
     writeFileSync(join(desk.directory, "web-0.ctl"), "");
     const ended = await crankx("-keep-going", "web-", "reload");
@@ -50,12 +50,12 @@ describe("crankx", () => {
     expect(ended.stderr).toEndWith("crankx: 2 of 3 services failed: web-0, web-1-bad\n");
   });
 
-  test("with -parallel asks several at once, and keeps what each says together", async () => {
+  test("runs several at once with -parallel, and keeps each one's output together", async () => {
     let answer: (() => void)[] = [];
     for (const name of ["web-1", "web-2", "web-3"])
       desk.serve(name, (_, reply) => {
         answer.push(() => reply.result([]));
-        // None is answered before all three have asked: one after the other would never end.
+        // None is answered before all three have asked: sequential requests would hang.
         if (answer.length === 3) for (const each of answer.splice(0)) each();
       });
     const together = await crankx("-parallel", "3", "web-", "history");
@@ -64,7 +64,7 @@ describe("crankx", () => {
     answer = [];
   });
 
-  test("with -parallel passes endless output on line by line, with the service's name", async () => {
+  test("passes endless output on line by line with -parallel, with the service's name", async () => {
     for (const name of ["web-1", "web-2"])
       desk.serve(name, (_, reply) => {
         reply.result({});
@@ -75,7 +75,7 @@ describe("crankx", () => {
     for (const name of ["web-1", "web-2"]) expect(stdout).toContain(`${name}: Jan  1 00:00:00.000 id=1 pid=2 hello\n`);
   });
 
-  test("prints only documents on standard output with -json", async () => {
+  test("prints only JSON documents on standard output with -json", async () => {
     serve("web-1", "web-2");
     const { stdout, stderr } = await crankx("web-", "reload", "-json");
     expect(
@@ -87,7 +87,7 @@ describe("crankx", () => {
     expect(stderr).toBe("For web-1\nFor web-2\n");
   });
 
-  test("takes a prefix that begins with a dot or a slash as a path, and honours CRANK_PREFIX and -prefix", async () => {
+  test("takes a prefix that starts with a dot or a slash as a path, and honours CRANK_PREFIX and -prefix", async () => {
     mkdirSync(join(desk.directory, "run"));
     serve("run/web", "web");
     for (const prefix of [`${desk.directory}/run/`, "./run/w"])
@@ -97,13 +97,13 @@ describe("crankx", () => {
     expect(desk.asked).toHaveLength(4);
   });
 
-  test("is not led astray by the environment's service", async () => {
+  test("ignores the service in the environment", async () => {
     serve("web-1", "other");
     const env = { CRANK_NAME: "other", CRANK_CTL: `${desk.directory}/other.ctl` };
     expect((await desk.run("crankx", ["web-", "reload"], env)).stdout).toBe("For web-1\nStarted successfully\n");
   });
 
-  test("fails when no service matches, and when there is no such directory", async () => {
+  test("fails when no service matches, and when the directory does not exist", async () => {
     serve("web", ".hidden");
     expect(await crankx("nobody", "ps")).toEqual({
       status: 1,
@@ -115,7 +115,7 @@ describe("crankx", () => {
     expect((await crankx(`${desk.directory}/`, "reload")).stdout).toBe("For web\nStarted successfully\n");
   });
 
-  test("prints its usage: without a prefix with status 1, for -h with status 0", async () => {
+  test("prints its usage, with status 1 without a prefix and 0 for -h", async () => {
     const none = await crankx();
     const asked = await crankx("-h");
     expect([none.status, asked.status]).toEqual([1, 0]);
@@ -123,7 +123,7 @@ describe("crankx", () => {
     expect(asked.stdout).toBe(none.stdout);
   });
 
-  test("refuses wrong usage before it asks anybody", async () => {
+  test("refuses wrong usage before it sends a request", async () => {
     serve("web");
     expect(await crankx("web", "rnu")).toMatchObject({
       status: 2,

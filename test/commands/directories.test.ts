@@ -1,4 +1,4 @@
-// Where services have their files when no prefix is given.
+// The directories of services' files when no prefix is given.
 import { describe, expect, test } from "bun:test";
 import { directoriesFor, socketDirectories } from "../../src/commands/directories.ts";
 
@@ -15,7 +15,7 @@ describe("the files of a service are", () => {
     expect(directoriesFor("web", undefined, HOME, at(0))).toEqual({ state: "/var/lib/crank", runtime: "/run/crank" });
   });
 
-  test.each([["/var/crank/web.conf"], ["/var/crank/web.ctl"]])("in /var/crank if %s is there", (path) => {
+  test.each([["/var/crank/web.conf"], ["/var/crank/web.ctl"]])("in /var/crank if %s exists", (path) => {
     expect(directoriesFor("web", undefined, HOME, at(0, path))).toEqual(both("/var/crank"));
     expect(directoriesFor("web", undefined, HOME, at(1000, path))).toEqual(both("/var/crank"));
     expect(directoriesFor("api", undefined, HOME, at(0, path))).toEqual({
@@ -33,18 +33,18 @@ describe("the files of a service are", () => {
     expect(directoriesFor("web", undefined, HOME, at(1000))).toEqual(both("/home/ann/.local/state/crank"));
   });
 
-  test("not in an XDG directory with a relative path", () => {
+  test("not in an XDG directory that is a relative path", () => {
     const set = { ...HOME, XDG_STATE_HOME: "s", XDG_RUNTIME_DIR: "./r" };
     expect(directoriesFor("web", undefined, set, at(1000))).toEqual(both("/home/ann/.local/state/crank"));
   });
 
-  test("unknown without a home directory, which is an error that says what is missing", () => {
+  test("unknown without a home directory, with an error that names what is missing", () => {
     expect(() => directoriesFor("web", undefined, {}, at(1000))).toThrow("-prefix is missing");
     expect(() => directoriesFor("web", undefined, { HOME: "here" }, at(1000))).toThrow("-prefix is missing");
   });
 });
 
-test("control sockets are looked for in the user's directory, the system's, and the one of earlier versions", () => {
+test("control sockets are searched in the user's directory, the system's, and that of earlier versions", () => {
   const mine = { ...HOME, XDG_RUNTIME_DIR: "/run/user/1000" };
   expect(socketDirectories(undefined, mine, 1000)).toEqual(["/run/user/1000/crank", "/run/crank", "/var/crank"]);
   expect(socketDirectories(undefined, mine, 0)).toEqual(["/run/crank", "/var/crank"]);

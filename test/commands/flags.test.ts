@@ -1,4 +1,4 @@
-// The flag parser: Go's syntax, numbers and their bounds, the sentences for what is wrong, and the help text.
+// The flag parser: Go's syntax, numbers and their bounds, the error messages, and the help text.
 import { describe, expect, test } from "bun:test";
 import { helpText } from "../../src/commands/flag-help.ts";
 import { nearest, parseFlags, UsageError } from "../../src/commands/flags.ts";
@@ -25,25 +25,25 @@ const refusal = (...args: string[]): string => {
 };
 
 describe("parseFlags", () => {
-  test("takes one dash or two, and the value behind a space or an equals sign", () => {
+  test("accepts one dash or two, and the value after a space or an equals sign", () => {
     expect(parse("-name", "a").flags.name).toBe("a");
     expect(parse("--name", "a").flags.name).toBe("a");
     expect(parse("-name=a=b").flags.name).toBe("a=b");
     expect(parse("--name=").flags.name).toBe("");
   });
 
-  test("stops at the first free word, at a lone dash and behind --", () => {
+  test("stops at the first operand, at a lone dash and after --", () => {
     expect(parse("-wait", "ruby", "-wait").operands).toEqual(["ruby", "-wait"]);
     expect(parse("-", "-wait").operands).toEqual(["-", "-wait"]);
     expect(parse("-wait", "--", "-name").operands).toEqual(["-name"]);
   });
 
-  test("reads flags after free words where that is asked for", () => {
+  test("reads flags after operands on request", () => {
     const { flags, operands: words } = parseFlags(TABLE, ["4", "-wait", "5", "--", "-x"], {}, "anywhere");
     expect([flags.wait, words]).toEqual([true, ["4", "5", "-x"]]);
   });
 
-  test("keeps every value of a flag that may repeat, and the last one of any other", () => {
+  test("keeps all values of a repeatable flag, and the last one of any other", () => {
     const { flags } = parse("-bind", "a", "-bind=b", "-name", "x", "-name", "y");
     expect([flags.bind, flags.name]).toEqual([["a", "b"], "y"]);
   });
@@ -55,7 +55,7 @@ describe("parseFlags", () => {
     expect(refusal("-wait=maybe")).toBe('-wait takes no value; -wait=false turns it off, not "maybe"');
   });
 
-  test("reads seconds with fractions as milliseconds and rounds none away", () => {
+  test("reads fractional seconds as milliseconds without rounding to zero", () => {
     expect(parse("-start", "1.5").flags.start).toBe(1500);
     expect(parse("-start", ".25").flags.start).toBe(250);
     expect(parse("-start", "0.0001").flags.start).toBe(1);
@@ -72,7 +72,7 @@ describe("parseFlags", () => {
     expect(refusal("-start", "11575d")).toBe("-start must be at most 1000000000 s, but is 11575d");
   });
 
-  test("refuses numbers that are none, negative or out of bounds, naming the flag", () => {
+  test("refuses invalid, negative and out-of-range numbers, naming the flag", () => {
     expect(refusal("-min-ready", "-1")).toBe("-min-ready must not be negative, but is -1");
     expect(refusal("-min-ready", "soon")).toBe(
       '-min-ready must be a number of seconds, or a duration such as 300ms, 5m or 4h, not "soon"',
@@ -85,15 +85,15 @@ describe("parseFlags", () => {
     expect(refusal("-start", "1000000001")).toBe("-start must be at most 1000000000, but is 1000000001");
   });
 
-  test("refuses a choice that is none, naming those that are", () => {
+  test("refuses an invalid choice, naming the valid ones", () => {
     expect(refusal("-kill-mode", "all")).toBe('-kill-mode must be group or process, not "all"');
   });
 
-  test("says what value is missing", () => {
+  test("names the missing value", () => {
     expect(refusal("-start")).toBe("-start needs a value: -start SEC");
   });
 
-  test("suggests the flag that was probably meant", () => {
+  test("suggests a similar flag", () => {
     expect(refusal("-naem", "x")).toBe("no such flag -naem; did you mean -name?");
     expect(refusal("--instance=3")).toBe("no such flag -instance; did you mean -instances?");
     expect(refusal("-zzz")).toBe("no such flag -zzz");
@@ -103,19 +103,19 @@ describe("parseFlags", () => {
     expect(nearest("x", [])).toBeNull();
   });
 
-  test("looks at the environment only for what is not given", () => {
+  test("reads the environment only for flags that are not given", () => {
     const env = { CRANK_NAME: "env", CRANK_BIND: ":80" };
     expect(parseFlags(TABLE, ["-name", "a"], env).flags).toEqual({ name: "a", bind: [":80"] });
     expect(parseFlags(TABLE, [], { CRANK_NAME: "" }).flags.name).toBeUndefined();
   });
 
-  test("finds -h and -help, and looks no further", () => {
+  test("finds -h and -help, and stops there", () => {
     for (const flag of ["-h", "-help", "--help"]) expect(parse("-wait", flag, "-zzz").help).toBe(true);
     expect(parse("ls", "-help").help).toBe(false);
   });
 });
 
-test("the help text groups and aligns every flag within 80 columns", () => {
+test("the help text groups and aligns all flags within 80 columns", () => {
   const text = helpText({
     usage: ["thing [flags] [WORD...]", "thing -help"],
     about: ["Does it. ".repeat(20).trim()],

@@ -1,4 +1,4 @@
-// Which commands are known not to pass crank's sockets on, and what is run or advised instead.
+// Commands that do not pass crank's sockets on, and what is run or advised instead.
 import { describe, expect, test } from "bun:test";
 import { judgeCommand, type Manifest } from "../../src/commands/crankctl/deploy/launchers.ts";
 
@@ -44,14 +44,14 @@ describe("a script that is a plain command is replaced by it:", () => {
     expect(judged(typed)).toMatchObject({ kind: "replace", command: command.split(" ") });
   });
 
-  test("npm start without a script, where there is a server.js", () => {
+  test("npm start without a script, next to a server.js", () => {
     const empty = { scripts: {}, hasServer: true };
     expect(judged("npm start", empty)).toMatchObject({ kind: "replace", command: ["node", "server.js"] });
     expect(judged("npm start", { ...empty, hasServer: false })).toMatchObject({ kind: "refuse" });
   });
 });
 
-describe("what else does not pass the sockets on is refused, with what to run:", () => {
+describe("another command that does not pass the sockets on is refused with advice:", () => {
   test.each([
     ["npm run typescript", "npm run typescript", "node --import tsx src/server.ts."],
     ["npm run next", "npm run next", "node_modules/.bin/next start -p 3000."],
@@ -85,7 +85,7 @@ describe("what else does not pass the sockets on is refused, with what to run:",
     expect(verdict.advice.endsWith(advice) || verdict.advice.startsWith(advice)).toBe(true);
   });
 
-  test("scripts of a package.json that cannot be read", () => {
+  test("scripts of an unreadable package.json", () => {
     expect(judged("npm start", null)).toMatchObject({
       kind: "refuse",
       why: "npm closes the sockets on the way to the program.",
@@ -105,6 +105,6 @@ test.each([
   "npm",
   "sh -c npm start",
   "node_modules/.bin/next start",
-])("%s is run as it is", (typed) => {
+])("%s is run unchanged", (typed) => {
   expect(judged(typed)).toEqual({ kind: "run", command: typed.split(" ") });
 });

@@ -1,4 +1,4 @@
-// What a program does with its outputs, and how it ends, whatever becomes of it.
+// A program's output and its exit status in unusual situations.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { Desk } from "./harness/scripted-crank.ts";
@@ -24,7 +24,7 @@ const run = async (command: readonly string[], env: Record<string, string> = {})
   return { status: await child.exited, stdout, stderr };
 };
 
-/** Gives a program a pipe that does not block, reads nothing of it until it is full, and then all of it. */
+/** Gives a program a non-blocking pipe, and reads it only when it is full. */
 const SLOW_READER = `
 import array, fcntl, os, subprocess, sys, termios, time
 reading, writing = os.pipe()
@@ -43,13 +43,13 @@ print(child.wait(), count)
 `;
 
 describe("output", () => {
-  test("is whole on a pipe that is full and does not block", async () => {
+  test("is complete on a full non-blocking pipe", async () => {
     desk.serve("web", (_, reply) => reply.result(Array.from({ length: 20_000 }, () => WORKER)));
     const ended = await run(["python3", "-c", SLOW_READER, CRANKCTL, "ps"]);
     expect(ended).toEqual({ status: 0, stdout: "0 20000\n", stderr: "" });
   });
 
-  test("that cannot be written is an error, and what is not to be written is none", async () => {
+  test("that cannot be written is an error, and a closed unused output is not", async () => {
     desk.serve("web", (_, reply) => reply.result([WORKER]));
     const ended = (words: string) => run(["sh", "-c", `${CRANKCTL} ${words}`]);
     const closed = "cannot write the output: standard output is closed\n";
@@ -71,8 +71,8 @@ describe("output", () => {
   });
 });
 
-describe("a program that cannot go on", () => {
-  test("says what the fault is, and where only with CRANK_DEBUG", async () => {
+describe("a program with a fatal error", () => {
+  test("reports the error, and its position only with CRANK_DEBUG", async () => {
     desk.serve("web", (_, reply) => reply.notify("progress", null));
     const shell = ["script", "-qec", `${CRANKCTL} run -wait`, "/dev/null"];
     const { status, stdout } = await run(shell);
@@ -83,7 +83,7 @@ describe("a program that cannot go on", () => {
     expect((await run(shell, { CRANK_DEBUG: "1" })).stdout).toMatch(/\n +at /);
   });
 
-  test("says that its directory is gone", async () => {
+  test("reports that its directory was removed", async () => {
     const there = (words: string) =>
       run(["sh", "-c", `mkdir gone && cd gone && rmdir "$PWD" && exec ${CRANKCTL} ${words}`]);
     expect(await there("upgrade -exec crank")).toEqual({

@@ -1,4 +1,4 @@
-// Where on events are wanted from, and what of that is missing.
+// The start of a list of events, and the gap before it.
 import { expect, test } from "bun:test";
 import { describeGap, gapBefore, parseSince, timeFor } from "../../src/commands/crankctl/streams/since.ts";
 import { UsageError } from "../../src/commands/flags.ts";
@@ -20,11 +20,11 @@ test.each([
   expect(parseSince(text, NOW)).toEqual(since);
 });
 
-test.each(["", "-1", "yesterday", "5x", "1.5h", "2026-13-01"])("-since %j is not", (text) => {
+test.each(["", "-1", "yesterday", "5x", "1.5h", "2026-13-01"])("-since %j is refused", (text) => {
   expect(() => parseSince(text, NOW)).toThrow(UsageError);
 });
 
-test("a time without an offset is what the service's clock showed", () => {
+test("a time without an offset is in the service's time zone", () => {
   const noon = parseSince("2026-01-31T12:00", NOW);
   expect(timeFor(noon, "2026-01-31T12:00:00.000+05:30")).toBe(Date.parse("2026-01-31T12:00:00Z"));
   expect(timeFor(parseSince("2026-01-31T12:00Z", NOW), "2026-01-31T12:00:00.000+05:30")).toBe(

@@ -1,4 +1,4 @@
-// Clients at sockets that are not what they look like: another program's, another user's, or one that means harm.
+// Clients on sockets of another program, of another user, or of a hostile peer.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chownSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -16,17 +16,17 @@ afterEach(() => desk.clean());
 
 const socket = (): string => join(desk.directory, "web.ctl");
 const address = () => ({ kind: "unix", path: socket() }) as const;
-/** A crank that sends this text for every request. */
+/** A crank that answers every request with this text. */
 const saying =
   (text: string): Script =>
   (_, reply) =>
     reply.raw(text);
 
 const EVIL = "\u001b]0;pwned\u0007\u009b31m\u202e";
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it searches for control characters
 const CONTROLS = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/;
 
-describe("what a socket answers", () => {
+describe("a socket's answer", () => {
   const worker = {
     id: EVIL,
     pid: EVIL,
@@ -72,7 +72,7 @@ describe("what a socket answers", () => {
     "run -wait -- true",
     "events -once",
     "reload",
-  ])("%s prints no control sequence of it", async (line) => {
+  ])("has no control sequences in the output of %s", async (line) => {
     desk.serve("web", ({ method }, reply) => {
       const entry = {
         seq: 1,
@@ -107,11 +107,11 @@ describe("what a socket answers", () => {
     ["null", '{"jsonrpc":"2.0","id":1,"result":null}\n', ["status"]],
     ["a number", '{"jsonrpc":"2.0","id":1,"result":7}\n', ["ps"]],
     [
-      "an error that is none",
+      "an invalid error",
       '{"jsonrpc":"2.0","id":1,"error":{"message":[],"data":7,"code":"x"}}\n',
       ["run", "--", "true"],
     ],
-  ])("%s ends a command with a sentence", async (_, text, args) => {
+  ])("of %s ends a command with an error message", async (_, text, args) => {
     desk.serve("web", (asked, reply) => {
       saying(text)(asked, reply, 0);
       if (text.includes("[[[[")) reply.close();
@@ -121,7 +121,7 @@ describe("what a socket answers", () => {
     expect(ended.stderr).toMatch(/^ERROR: command failed: .{1,300}\n$/);
   });
 
-  test("is waited for only so long where it is due at once, and as long as it takes for a rollout", async () => {
+  test("has a time limit for a quick request, and none for a rollout", async () => {
     desk.serve("web", ({ method }, reply) => {
       if (method === "run") setTimeout(() => reply.result({ generation: 1, accepted: true, pids: [] }), 300);
     });
@@ -132,7 +132,7 @@ describe("what a socket answers", () => {
     patient.close();
   });
 
-  test("is given up when it is a line without end, or lines without end", async () => {
+  test("is rejected when it is an endless line or endless lines", async () => {
     const piece = "x".repeat(LIMITS.connectionOutputBytes / 4);
     const notification = `${JSON.stringify({ jsonrpc: "2.0", method: "event", params: { text: piece } })}\n`;
     for (const text of [piece, notification]) {
@@ -148,7 +148,7 @@ describe("what a socket answers", () => {
     }
   });
 
-  test("a request that crank would not take is not sent", async () => {
+  test("is not awaited for a request that is too long, which is not sent", async () => {
     desk.serve("web", (_, reply) => reply.error({ code: 1, message: "no" }));
     const client = await connect(address(), () => {});
     const long = await client.call("run", { command: ["x".repeat(LIMITS.lineBytes)] }).catch((error) => error);
@@ -159,7 +159,7 @@ describe("what a socket answers", () => {
     client.close();
   });
 
-  needing(ROOT_USER).test("is said to be another user's, where the socket is", async () => {
+  needing(ROOT_USER).test("causes a warning when the socket is another user's", async () => {
     desk.serve("web", (_, reply) => reply.result([]));
     expect((await desk.ctl("ps")).stderr).toBe("");
     chownSync(socket(), 65_534, 65_534);
@@ -169,7 +169,7 @@ describe("what a socket answers", () => {
 });
 
 describe("a client of another program's protocol", () => {
-  test("says that what answers is not einhorn's", async () => {
+  test("reports that the answer is not einhorn's", async () => {
     const server = serveElsewhere(`{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"no"}}\n`);
     const ended = await frontEndAt("einhornsh", "state", server.path);
     server.stop();
@@ -179,14 +179,14 @@ describe("a client of another program's protocol", () => {
     );
   });
 
-  test("gives up where nothing answers", async () => {
+  test("gives up when there is no answer", async () => {
     const server = serveElsewhere(null);
     const ended = await frontEndAt("einhornsh", "state", server.path);
     server.stop();
     expect(ended).toMatchObject({ status: 1, stderr: expect.stringContaining("no answer within 15 s") });
   }, 60_000);
 
-  test("escapes what einhyrningsinsctl is answered", async () => {
+  test("escapes the answer to einhyrningsinsctl", async () => {
     const server = serveElsewhere(`${JSON.stringify(`x${EVIL}`)}\n`);
     const ended = await frontEndAt("einhyrningsinsctl", "status", server.path);
     server.stop();

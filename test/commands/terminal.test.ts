@@ -1,8 +1,8 @@
-// Text from elsewhere on its way to a terminal.
+// Untrusted text on its way to a terminal.
 import { expect, test } from "bun:test";
 import { escapeControls, escapeLine, quoted, safeJson, span, table } from "../../src/commands/terminal.ts";
 
-test("nothing that a terminal acts upon is left, and everything else is", () => {
+test("control characters are escaped, and other characters are unchanged", () => {
   const acted = [
     ...Array(32).keys(),
     127,

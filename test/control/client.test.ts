@@ -1,4 +1,4 @@
-// The client of the control protocol on a real socket: lines in pieces, answers out of order, connections that end.
+// The client of the control protocol on a real socket: split lines, answers out of order, closed connections.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { CallError, ConnectError, ConnectionLostError, connect, type Notification } from "../../src/control/client.ts";
 import { callDeploy } from "../../src/control/deploy-call.ts";
@@ -14,7 +14,7 @@ const address = (name = "web") => ({ kind: "unix", path: `${desk.directory}/${na
 const IMPATIENT = { giveUpAfterMs: 200, pauseMs: 10 };
 
 describe("a client", () => {
-  test("reads answers that come in pieces, in one piece, or in another order", async () => {
+  test("reads answers that arrive split, joined or out of order", async () => {
     const answers: (() => void)[] = [];
     desk.serve("web", ({ id, method }, reply) => {
       const line = `${JSON.stringify({ jsonrpc: "2.0", id, result: [method, "ä".repeat(100_000)] })}\n`;
@@ -27,7 +27,7 @@ describe("a client", () => {
     client.close();
   });
 
-  test("hands on notifications in their order, and passes over what it does not know", async () => {
+  test("delivers notifications in order and ignores unknown ones", async () => {
     const seen: Notification[] = [];
     desk.serve("web", ({ method }, reply) => {
       if (method === "info") return reply.result({});
@@ -44,7 +44,7 @@ describe("a client", () => {
     client.close();
   });
 
-  test("tells an error of crank from a connection that ended, and both from one that never was", async () => {
+  test("distinguishes crank's error, a closed connection and a failed connection", async () => {
     desk.serve("web", ({ method }, reply) => {
       if (method === "info") reply.error({ code: 1, message: "no" });
       else reply.close();
@@ -63,13 +63,13 @@ describe("a client", () => {
 });
 
 describe("a deploy", () => {
-  test("keeps the id that its caller chose", async () => {
+  test("keeps its caller's id", async () => {
     desk.serve("web", (_, reply) => reply.result({ generation: 1, accepted: true, pids: [] }));
     await callDeploy(() => connect(address(), () => {}), "reload", { clientId: "mine" });
     expect(desk.asked[0]?.params.clientId).toBe("mine");
   });
 
-  test("is given up when crank does not come back, or takes connections and never answers", async () => {
+  test("is abandoned when crank does not return, or accepts connections without an answer", async () => {
     let connections = 0;
     desk.serve("web", (_, reply) => reply.close());
     const once = () => connect(connections++ === 0 ? address() : address("none"), () => {});

@@ -1,4 +1,4 @@
-// The plain documents that are read without the library: the same is read with it, whatever the text.
+// The plain documents that are read without the library: the result is the library's, whatever the text.
 import { expect, test } from "bun:test";
 import { array, assert, boolean, constantFrom, dictionary, nat, oneof, property, string } from "fast-check";
 import { parseDocument } from "yaml";
@@ -34,7 +34,7 @@ const byLibrary = (text: string): unknown => {
   return document.errors.length > 0 ? "an error" : document.toJS();
 };
 
-test("what is written of texts, numbers, truths and lists of texts is read without the library, and as the library reads it", () => {
+test("a document of strings, numbers, booleans and lists of strings is read without the library, with the same result", () => {
   const documents = dictionary(constantFrom("command", "args", "id", "message"), values, { minKeys: 1 });
   assert(
     property(documents, (document) => {
@@ -46,7 +46,7 @@ test("what is written of texts, numbers, truths and lists of texts is read witho
   );
 });
 
-test("no text is read otherwise than the library reads it", () => {
+test("no text is read differently from the library", () => {
   const lines = oneof(
     words,
     constantFrom(

@@ -1,4 +1,4 @@
-// einhyrningsins' lines: what each is read as. Their bytes over a real socket are in test/e2e/einhyrningsins/protocol.test.ts.
+// Parsing einhyrningsins' lines. Their bytes on a real socket are in test/e2e/einhyrningsins/protocol.test.ts.
 import { expect, test } from "bun:test";
 import {
   decodeAnswer,
@@ -8,13 +8,13 @@ import {
   parseRequest,
 } from "../../src/control/dialects/einhyrningsins.ts";
 
-test("a command by its name; shutdown is another name of die", () => {
+test("a command is read by its name, and shutdown is another name of die", () => {
   for (const kind of ["ehlo", "help", "version", "status", "inc", "dec", "upgrade", "die"] as const)
     expect(parseRequest(encodeRequest(kind, []).trim())).toEqual({ kind });
   expect(parseRequest('{"command":"shutdown"}')).toEqual({ kind: "die" });
 });
 
-test("a signal with SIG or without, in capitals or not, but not in both", () => {
+test("a signal may have the prefix SIG or lower case, but not both", () => {
   for (const name of ["SIGHUP", "HUP", "hup"])
     expect(parseRequest(encodeRequest("signal", [name]))).toEqual({ kind: "signal", signal: "SIGHUP" });
   for (const name of ["Hup", "sighup", "SIGhup", "", "SIG", "QUIT", "9"])
@@ -24,13 +24,13 @@ test("a signal with SIG or without, in capitals or not, but not in both", () => 
     });
 });
 
-test("an acknowledgement of a pid", () => {
+test("an acknowledgement has a positive pid", () => {
   expect(parseRequest('{"command":"worker:ack", "pid":12}')).toEqual({ kind: "acknowledge", pid: 12 });
   for (const pid of ["0", "-1", "1.5", '"x"', "null", "1e99"])
     expect(parseRequest(`{"command":"worker:ack","pid":${pid}}`)).toMatchObject({ kind: "mistaken" });
 });
 
-test("an empty line as nothing, and anything else as a mistake", () => {
+test("an empty line is ignored, and any other line is an error", () => {
   for (const line of ["", "\r"]) expect(parseRequest(line)).toEqual({ kind: "nothing" });
   for (const line of [null, " ", "{", "nonsense", "'{}'"])
     expect(parseRequest(line)).toEqual({ kind: "mistaken", answer: "Expected valid JSON!" });
@@ -38,7 +38,7 @@ test("an empty line as nothing, and anything else as a mistake", () => {
     expect(parseRequest(line)).toEqual({ kind: "mistaken", answer: "Missing or unhandled 'command'" });
 });
 
-test("an answer is one line, whatever it says, and comes out as it went in", () => {
+test("an answer is one line and survives the round trip", () => {
   const answer = encodeAnswer(helpText());
   expect(answer.indexOf("\n")).toBe(answer.length - 1);
   expect(decodeAnswer(answer.trim())).toBe(helpText());

@@ -1,4 +1,4 @@
-// What the reader of control lines makes of requests, of other dialects, and of what is meant badly.
+// The reader of control lines: requests, other dialects, and hostile input.
 import { describe, expect, test } from "bun:test";
 import {
   encodeError,
@@ -25,7 +25,7 @@ describe("a line from a client", () => {
     expect(read('{"jsonrpc":"2.0","method":"ps"}')).toEqual({ kind: "notification", method: "ps", params: undefined });
   });
 
-  test("that another dialect may know is handed on as text, with the answer for when none does", () => {
+  test("that another dialect may know is passed on as text, with the answer if none does", () => {
     for (const text of ['{"command":"inc","args":[]}', "command: state", "help", "", "[1]", "42", "null"]) {
       const line = read(text);
       expect(line).toMatchObject({ kind: "foreign", text });
@@ -41,7 +41,7 @@ describe("a line from a client", () => {
     expect(replyOf(line).error.message).toBe("the line is not valid UTF-8");
   });
 
-  test("that is meant as JSON-RPC and wrong says what is wrong, with the id if it could be read", () => {
+  test("that is invalid JSON-RPC is answered with the error, and the id if readable", () => {
     const problem = (text: string) => {
       const { id, error } = replyOf(read(text));
       return [id, error.message];
@@ -60,7 +60,7 @@ describe("a line from a client", () => {
     expect(replyOf(line).error.message).toContain("batches are not supported");
   });
 
-  test("that nests a million levels deep, or holds a million lists, is refused without being built", () => {
+  test("that nests a million levels, or holds a million lists, is refused before it is parsed", () => {
     for (const bomb of [
       "[".repeat(1_000_000),
       '{"a":'.repeat(200_000),
@@ -81,7 +81,7 @@ describe("a line from a client", () => {
   });
 });
 
-test("what one side writes the other side reads, one line each", () => {
+test("each side reads what the other writes, one line each", () => {
   const request = encodeRequest(3, "run", { command: ["a\nb"] });
   expect(request.indexOf("\n")).toBe(request.length - 1);
   expect(read(request.trimEnd())).toEqual({ kind: "request", id: 3, method: "run", params: { command: ["a\nb"] } });

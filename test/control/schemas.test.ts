@@ -1,4 +1,4 @@
-// Every method's parameters: what is taken, and the sentence for what is not.
+// Every method's parameters: what is accepted, and the errors.
 import { describe, expect, test } from "bun:test";
 import { ERROR_CODES, type Method } from "../../src/control/messages.ts";
 import { checkCall } from "../../src/control/schemas.ts";
@@ -36,12 +36,12 @@ const EVERY_RUN_PARAMETER = {
 };
 
 describe("checkCall", () => {
-  test("takes every parameter of run and gives it back unchanged", () => {
+  test("accepts every parameter of run and returns it unchanged", () => {
     const checked = checkCall("run", EVERY_RUN_PARAMETER);
     expect(checked).toEqual({ ok: true, call: { method: "run", params: EVERY_RUN_PARAMETER as never } });
   });
 
-  test("takes every method, without parameters where it can do without", () => {
+  test("accepts every method, without parameters where they are optional", () => {
     const calls: Record<Method, unknown> = {
       authenticate: { token: "secret" },
       info: {},
@@ -64,7 +64,7 @@ describe("checkCall", () => {
     expect(wantSomething).toEqual(["authenticate", "scale"]);
   });
 
-  test("names the method that does not exist", () => {
+  test("names an unknown method", () => {
     expect(checkCall("toString", {})).toEqual({
       ok: false,
       error: { code: ERROR_CODES.methodNotFound, message: 'no such method "toString"' },
@@ -72,7 +72,7 @@ describe("checkCall", () => {
     expect(problem("x".repeat(500), {}).length).toBeLessThan(120);
   });
 
-  test("names the parameter that is not known, missing or of the wrong form", () => {
+  test("names a parameter that is unknown, missing or invalid", () => {
     expect(problem("run", { comand: ["x"] })).toBe('run has no parameter "comand"');
     expect(problem("authenticate", {})).toBe("token is missing");
     expect(problem("run", [])).toBe("the parameters of run must be an object");
@@ -81,7 +81,7 @@ describe("checkCall", () => {
     expect(problem("scale", { to: 1, by: 1 })).toBe("the parameters of scale must have either to or by");
   });
 
-  test("keeps every bound", () => {
+  test("checks every bound", () => {
     const wrong: [Record<string, unknown>, string][] = [
       [{ instances: 0 }, "instances must be a whole number from 1 to 1000"],
       [{ instances: 1001 }, "instances must be a whole number from 1 to 1000"],
@@ -149,7 +149,7 @@ describe("checkCall", () => {
     expect(problem("events", { from: -1 })).toBe("from must be a whole number from 0 to 9007199254740991");
   });
 
-  test("does not let a prototype be changed by a variable's name", () => {
+  test("protects prototypes from a variable's name", () => {
     expect(problem("run", JSON.parse('{"env":{"__proto__":"x"}}'))).toContain("not a valid name");
     expect(problem("run", JSON.parse('{"__proto__":{"wait":true}}'))).toContain("run has no parameter");
   });

@@ -1,4 +1,4 @@
-// The sentences for what happens to crank itself, and how much of it is reported.
+// The sentences for events of crank itself, and their rate limit.
 import { expect, test } from "bun:test";
 import { describeEvent } from "../../src/commands/crankctl/streams/event-text.ts";
 import type { EventEntry } from "../../src/control/messages.ts";
@@ -50,14 +50,14 @@ test.each<[SupervisorEvent, string]>([
   expect(describeSupervisorEvent(happening)).toBe(sentence);
 });
 
-test("what the core notes is none of them, and what is not known yet is named", () => {
+test("the core's events are not among them, and an unknown event is named", () => {
   expect(isSupervisorEvent({ kind: "workerStarted" })).toBe(false);
   expect(isSupervisorEvent({ kind: "constructor" })).toBe(false);
   const later = { seq: 1, time: "2030-01-01T00:00:00.000Z", kind: "moonRose" } as unknown as EventEntry;
   expect(describeEvent(later)).toBe("moonRose, an event that this crankctl does not know; -json shows it");
 });
 
-test("what happens often is reported a few times, and counted from there on", () => {
+test("frequent events are reported a few times and then counted", () => {
   const measure = { most: 2, perMs: 1000 };
   const told: (number | null)[] = [];
   let known: RateLimit | undefined;

@@ -1,4 +1,4 @@
-// The reader of YAML: what it reads, it reads as the yaml library does, and it reads all styles; no text takes it long.
+// The YAML reader: it reads all styles like the yaml library, and no text takes it long.
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { parseDocument, stringify } from "yaml";
@@ -72,24 +72,24 @@ describe("a document", () => {
     ["", "- a: 1\n  b: 2\n- - x\n  - y\n-\n  c"],
     ["", "# nothing\n\na:\n  b:\n    c: ~\n...\n"],
     ["", "a:\n  - (\u2000\n"],
-  ])("%s is read as the library reads it: %j", (_, text) => {
+  ])("%s is read like the library: %j", (_, text) => {
     const read = readYaml(text);
     if (text.includes("! bad")) expect(read).toBeUndefined();
     else expect([byLibrary(text)]).toEqual([read]);
     if (!text.includes("! bad")) expect(read).toBeDefined();
   });
 
-  test("behind which another one begins is not read", () => {
+  test("followed by another one is not read", () => {
     expect(readYaml('a:\n---  - " ": null\n')).toBeUndefined();
     expect(readYaml("a: 1\n... b: 2\n")).toBeUndefined();
   });
 
-  test("whose quote ends left of what it is in is not read", () => {
+  test("whose quote ends left of its parent is not read", () => {
     expect(readYaml('a:\n  b:\n    - - "08\n  "\n')).toBeUndefined();
     expect(readYaml('a: "08\n "\n')).toEqual({ a: "08 " });
   });
 
-  test("of any values, in every style, is read as what it was", () => {
+  test("of any values in any style is read correctly", () => {
     let unread = 0;
     fc.assert(
       fc.property(
@@ -116,15 +116,15 @@ describe("a document", () => {
       ),
       { numRuns: 600 },
     );
-    // What is refused are rare forms of keys.
+    // Only rare forms of keys are refused.
     expect(unread).toBeLessThan(240);
   });
 
-  test("is not read where an anchor may be a key", () => {
+  test("with an anchor that may be a key is not read", () => {
     for (const text of ["a:\n  &b: c\n", 'a:\n  &"b": c\n', '&a"b: c']) expect(readYaml(text)).toBeUndefined();
   });
 
-  test("that was changed anywhere is read as the library reads it, or not at all", () => {
+  test("with a change anywhere is read like the library or not at all", () => {
     const pieces = fc.oneof(
       words,
       fc.constantFrom(
@@ -174,7 +174,7 @@ describe("a document", () => {
 });
 
 describe("a request", () => {
-  test("with an id that is longer than any client's has none: it would be remembered, and sent back", async () => {
+  test("with a longer id than any client's loses it, because ids are stored and sent back", async () => {
     const long = "x".repeat(1024 * 1024);
     const ping = await parseEinhornLine(JSON.stringify({ command: "worker:ping", pid: 7, request_id: long, id: long }));
     expect(ping).toMatchObject({ command: "worker:ping", pid: 7, requestId: null, id: undefined });
@@ -182,7 +182,7 @@ describe("a request", () => {
     expect(short).toMatchObject({ requestId: "a", id: 4 });
   });
 
-  test("that nests deeper than any of einhorn's is no request", async () => {
+  test("that nests deeper than einhorn's is refused", async () => {
     expect(await parseEinhornLine(`{"command":${"[".repeat(100_000)}${"]".repeat(100_000)}}`)).toBeNull();
   });
 });
@@ -249,7 +249,7 @@ describe("a line of 64 KiB", () => {
     ["of keys in flow style", `{${numbered((index) => `k${index}: 1`, ",")}}`],
     ["of anchors", `[${numbered((index) => `&a${index} x`, ",")}]`],
     ["of aliases", filled("*a, ", "{a: &a 1, b: [", "1]}")],
-    ["of a bomb", `{${numbered((index) => `k${index}: &a${index} [*a${index - 1}, *a${index - 1}]`, ",")}}`],
+    ["of an alias bomb", `{${numbered((index) => `k${index}: &a${index} [*a${index - 1}, *a${index - 1}]`, ",")}}`],
     ["of deeper and deeper lists", Array.from({ length: 350 }, (_, index) => `${" ".repeat(index)}-`).join("%0A")],
     ["of a literal", filled(" x%0A", "a: |%0A")],
     ["of folded empty lines", filled(" x%0A%0A", "a: >%0A")],

@@ -1,4 +1,4 @@
-// GNU-style options: how they are written, where they end, and their help.
+// GNU-style options: their syntax, where they end, and their help.
 import { expect, test } from "bun:test";
 import { UsageError } from "../../src/commands/flags.ts";
 import { type OptionTable, optionHelp, parseOptions } from "../../src/frontends/options.ts";
@@ -12,24 +12,24 @@ const TABLE = {
 
 const read = (...args: readonly string[]) => parseOptions(TABLE, args, "first");
 
-test("values come behind a letter, after it, after = and after a name", () => {
+test("a value may follow a letter directly or separately, an equals sign, or a name", () => {
   for (const args of [["-n3"], ["-n", "3"], ["--number=3"], ["--number", "3"], ["-mvn3"], ["-mvn", "3"]])
     expect(read(...args).given.number).toEqual(["3"]);
   expect(read("-mvn3").given.manual).toEqual([""]);
 });
 
-test("what repeats keeps all of its values in order, and nothing else repeats", () => {
+test("a repeatable option keeps all its values in order, and no other option may repeat", () => {
   expect(read("-b1", "--bind", "2", "-b=3").given.bind).toEqual(["1", "2", "=3"]);
   expect(() => read("-n1", "--number", "2")).toThrow("Option 'number' given more than once");
   expect(() => read("-mm")).toThrow("Option 'm' given more than once");
 });
 
-test("where the last one counts, it does", () => {
+test("an option whose last value counts may repeat", () => {
   const { given } = parseOptions(TABLE, ["-n1", "-mm", "-b1", "-n", "2", "-b2"], "first", "last");
   expect(given).toEqual({ number: ["2"], manual: [""], bind: ["1", "2"] });
 });
 
-test("the first free word ends the options, or stands among them, and -- ends them in any case", () => {
+test("the first operand ends the options, or not, and -- always ends them", () => {
   expect(read("-m", "program", "-v")).toEqual({ given: { manual: [""] }, operands: ["program", "-v"] });
   expect(read("-m", "--", "-v").operands).toEqual(["-v"]);
   expect(read("-", "-v").operands).toEqual(["-", "-v"]);

@@ -14,7 +14,7 @@ test.each([
   expect<readonly string[]>(shellWords("--x", text)).toEqual(words);
 });
 
-test("a quote that is not closed, and a command without a word, are refused", () => {
+test("an unclosed quote and an empty command are refused", () => {
   for (const text of ["a 'b", 'a "b', "a\\", 'a "b\\"'])
     expect(() => shellWords("--x", text)).toThrow("unclosed quote");
   for (const text of ["", "  "]) expect(() => shellWords("--x", text)).toThrow("--x requires a command");

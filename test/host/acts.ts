@@ -1,4 +1,4 @@
-// What the behaviours of the host share: files as text, a client, and the codes of refusals.
+// Shared by the host's behaviours: files as text, a client, and error codes.
 
 import { host } from "#host";
 import { HostError } from "../../src/host/errors.ts";
@@ -9,7 +9,7 @@ const { clock, files, streams } = host;
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
-/** The code of what `act` throws. */
+/** The code of the error that `act` throws. */
 export const refusal = (act: () => unknown): string => {
   try {
     return `none: ${JSON.stringify(act())}`;
@@ -40,7 +40,7 @@ export const writeText = (path: string, text: string): void => {
   files.close(fd);
 };
 
-/** Connects, sends, and collects until it is closed. */
+/** Connects, sends, and collects the answer until the connection is closed. */
 export const talk = async (
   connect: (handlers: Parameters<typeof streams.connectUnix>[1]) => Promise<Stream>,
   bytes: Uint8Array,

@@ -1,5 +1,5 @@
-// What the host does, one behaviour after the other, as JSON: run on Bun and on the engine, both must say the same. The
-// environment names a directory to work in, and sockets to talk to.
+// The host's behaviours, one after the other, as JSON: Bun and the engine must give the same results. The environment
+// names a working directory, and sockets to connect to.
 import { host } from "#host";
 import { HostError } from "../../src/host/errors.ts";
 import { ACCESS, OPEN } from "../../src/host/files.ts";
@@ -16,7 +16,7 @@ type Behaviour = (place: Place) => unknown;
 const MOST_IN_PIPE = 64 * 1024;
 
 export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
-  "files are written, read anywhere, and described": ({ directory }) => {
+  "files are written, read at any position, and described": ({ directory }) => {
     const path = `${directory}/file`;
     const fd = files.open(path, { flags: OPEN.readWrite | OPEN.create | OPEN.exclusive, mode: 0o640 });
     const written = files.write(fd, encoder.encode("0123456789"));
@@ -40,7 +40,7 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
     ];
   },
 
-  "of a short file one call gives the text, and of others the beginning": ({ directory }) => {
+  "one call reads a short file, or the beginning of a long one": ({ directory }) => {
     const path = `${directory}/short`;
     writeText(path, "ä 1 2\n");
     const short = files.beginning(path);
@@ -53,7 +53,7 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
       refusal(() => files.beginning(directory)),
     ];
   },
-  "a full pipe that does not block is waited for": async ({ directory }) => {
+  "a full non-blocking pipe can be waited for": async ({ directory }) => {
     const path = `${directory}/pipe`;
     processes.askNow(["mkfifo", path], 10_000);
     const fd = files.open(path, { flags: OPEN.readWrite | OPEN.nonBlocking });
@@ -77,7 +77,7 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
     return [first === MOST_IN_PIPE, full, isRead(), waits > 0];
   },
 
-  "what the system refuses has its code": ({ directory }) => [
+  "a system error has its code": ({ directory }) => [
     refusal(() => files.open(`${directory}/missing`, { flags: OPEN.readOnly })),
     refusal(() => files.open(`${directory}/file`, { flags: OPEN.readOnly, mustBeDirectory: true })),
     refusal(() => files.open(`${directory}/file`, { flags: OPEN.writeOnly | OPEN.create | OPEN.exclusive })),
@@ -92,7 +92,7 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
     refusal(() => processes.kill(2 ** 22 + 1, 0)),
   ],
 
-  "names are relative to a directory's descriptor, and links are followed only where they may be": ({ directory }) => {
+  "names are relative to a directory's descriptor, and links are followed only if permitted": ({ directory }) => {
     files.makeDirectory(`${directory}/room`, 0o700);
     const room = files.open(`${directory}/room`, { flags: OPEN.readOnly, mustBeDirectory: true });
     const fd = files.open("one", { flags: OPEN.writeOnly | OPEN.create, mode: 0o644, directory: room });
@@ -112,7 +112,7 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
     return [names, kinds, link, followed, refused, mode, unreadable, files.list(`${directory}/room`)];
   },
 
-  "a file is replaced as a whole, with its mode, and does not change when that fails": async ({ directory }) => {
+  "a file is replaced atomically with its mode, and is unchanged on failure": async ({ directory }) => {
     const fd = files.open(directory, { flags: OPEN.readOnly, mustBeDirectory: true });
     writeText(`${directory}/record`, "old");
     const replacement = {
@@ -136,7 +136,7 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
     return [textOf(`${directory}/record`), mode, taken, kept, failed, left];
   },
 
-  "a file is read beside everything else, up to a limit": async ({ directory }) => {
+  "a file is read asynchronously, up to a limit": async ({ directory }) => {
     const path = `${directory}/large`;
     const fd = files.open(path, { flags: OPEN.writeOnly | OPEN.create, mode: 0o600 });
     const bytes = pattern(300_000);
@@ -154,13 +154,13 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
     ];
   },
 
-  "a stream sends and receives much more than fits into the kernel, in order": async ({ echo, port }) => [
+  "a stream sends and receives more than the kernel buffers, in order": async ({ echo, port }) => [
     await talk((handlers) => streams.connectUnix(echo, handlers), pattern(1_000_000)),
     await talk((handlers) => streams.connectTcp("127.0.0.1", port, handlers), pattern(100_000)),
     await talk((handlers) => streams.connectUnix(echo, handlers), new Uint8Array(0)),
   ],
 
-  "a connection that cannot be made has its code": async ({ directory, port }) => {
+  "a failed connection has its code": async ({ directory, port }) => {
     const none = { data: () => {}, close: () => {} };
     return [
       await refusalOf(streams.connectUnix(`${directory}/missing`, none)),
@@ -169,7 +169,7 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
     ];
   },
 
-  "a stream that is destroyed calls no handler any more": async ({ echo }) => {
+  "a destroyed stream calls no handlers": async ({ echo }) => {
     const said: string[] = [];
     const stream = await streams.connectUnix(echo, { data: () => said.push("data"), close: () => said.push("close") });
     stream.write(pattern(10));
@@ -181,12 +181,12 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
     return [said, stream.unsent];
   },
 
-  "a program is asked, with a limit in time": async () => [
+  "a program is run with a time limit": async () => [
     await processes.ask(["sh", "-c", "printf '%s' \"ä $0\"; exit 3", "word"], 5000),
     processes.askNow(["sh", "-c", "cat; echo answer; echo error >&2"], 5000),
     (await processes.ask(["sleep", "60"], 20)).status,
     processes.askNow(["sleep", "60"], 20).status,
-    // It closes what it prints to, and goes on.
+    // It closes its standard output and continues.
     (await processes.ask(["sh", "-c", "exec >&-; exec sleep 60"], 100)).status,
     processes.askNow(["sh", "-c", "exec >&-; exec sleep 60"], 100).status,
     (await processes.ask(["sh", "-c", "kill -9 $$"], 5000)).status,
@@ -194,7 +194,7 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
     refusal(() => processes.askNow(["/nowhere/program"], 5000)),
   ],
 
-  "signals are heard until they are not listened for": async () => {
+  "signals are delivered until their listeners are removed": async () => {
     const heard: string[] = [];
     const { pid } = processes.identity();
     const hold = clock.every(1000, () => {});
@@ -210,7 +210,7 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
     return heard;
   },
 
-  "timers come in the order of their times, and not when they were cancelled": async () => {
+  "timers fire in the order of their times, unless cancelled": async () => {
     const came: string[] = [];
     clock.after(30, () => came.push("third"));
     clock.after(5, () => came.push("first"));
@@ -220,7 +220,7 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
     const timer = clock.every(4, () => {
       if (++turns === 3) timer.cancel();
     });
-    // This one would keep the process for a minute.
+    // Without release, this one would keep the process alive for a minute.
     clock.after(60_000, () => {}).release();
     await wait(60);
     return [came, turns, clock.wallNow() > 1.7e12, Number.isInteger(clock.wallNow())];
@@ -233,7 +233,7 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
     return one.some((byte, index) => byte !== other[index]);
   },
 
-  "text goes through UTF-8 as the Encoding Standard says": () => {
+  "text is encoded and decoded as the Encoding Standard defines": () => {
     const stream = new TextDecoder();
     const bytes = encoder.encode("\ufeffa\u0000ä€😀z");
     const parts = [...bytes].map((byte) => stream.decode(new Uint8Array([byte]), { stream: true }));
@@ -255,7 +255,7 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
     ];
   },
 
-  "the process knows what it was started with": () => {
+  "the process knows its arguments and environment": () => {
     const { pid, parent, uid, gid } = processes.identity();
     return [
       processes.arguments(),
@@ -270,7 +270,7 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
     ];
   },
 
-  "what is typed comes as characters, and its end is said": () =>
+  "typed input arrives as characters, followed by its end": () =>
     new Promise((resolve) => {
       let typed = "";
       terminal.read({

@@ -1,4 +1,4 @@
-// The host, on Bun and on the engine: every behaviour gives what is written here, on both.
+// The host on Bun and on the engine: every behaviour gives these results on both.
 import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -19,7 +19,7 @@ afterAll(() => {
 let place = { directory: "", echo: "", port: 0 };
 let count = 0;
 
-/** Sends back what comes, and ends when the other side does. */
+/** Echoes its input, and closes when the peer does. */
 const echoAt = (
   target: { readonly path: string } | { readonly port: number; readonly host: string },
 ): Promise<Server> =>
@@ -69,14 +69,24 @@ const sumOf = (length: number): number => {
 };
 
 const EXPECTED = {
-  "files are written, read anywhere, and described": [10, 3, [0, 52, 53, 54, 0, 0], "file", 0o600, 10, true, 10, null],
-  "of a short file one call gives the text, and of others the beginning": ["ä 1 2\n", 256, 7, "ENOENT", "EISDIR"],
-  "a full pipe that does not block is waited for": [true, "EAGAIN", true, true],
-  "what the system refuses has its code": [
+  "files are written, read at any position, and described": [
+    10,
+    3,
+    [0, 52, 53, 54, 0, 0],
+    "file",
+    0o600,
+    10,
+    true,
+    10,
+    null,
+  ],
+  "one call reads a short file, or the beginning of a long one": ["ä 1 2\n", 256, 7, "ENOENT", "EISDIR"],
+  "a full non-blocking pipe can be waited for": [true, "EAGAIN", true, true],
+  "a system error has its code": [
     ...["ENOENT", "ENOTDIR", "EEXIST", "EISDIR", "ENOTDIR", "EISDIR", "EBADF", "EBADF", "EINVAL", "ENOENT"],
     ...["ENAMETOOLONG", "ESRCH"],
   ],
-  "names are relative to a directory's descriptor, and links are followed only where they may be": [
+  "names are relative to a directory's descriptor, and links are followed only if permitted": [
     ["inner", "two"],
     ["directory", "file"],
     "link",
@@ -86,7 +96,7 @@ const EXPECTED = {
     "EBADF",
     ["inner"],
   ],
-  "a file is replaced as a whole, with its mode, and does not change when that fails": [
+  "a file is replaced atomically with its mode, and is unchanged on failure": [
     "new",
     0o666,
     "EEXIST",
@@ -94,15 +104,15 @@ const EXPECTED = {
     "EISDIR",
     [],
   ],
-  "a file is read beside everything else, up to a limit": [300_000, true, true, "EFBIG", "ENOENT", "ELOOP", "EISDIR"],
-  "a stream sends and receives much more than fits into the kernel, in order": [
+  "a file is read asynchronously, up to a limit": [300_000, true, true, "EFBIG", "ENOENT", "ELOOP", "EISDIR"],
+  "a stream sends and receives more than the kernel buffers, in order": [
     { code: null, received: 1_000_000, sum: sumOf(1_000_000), unsent: 0 },
     { code: null, received: 100_000, sum: sumOf(100_000), unsent: 0 },
     { code: null, received: 0, sum: 0, unsent: 0 },
   ],
-  "a connection that cannot be made has its code": ["ENOENT", "ECONNREFUSED", "ECONNREFUSED"],
-  "a stream that is destroyed calls no handler any more": [[], 0],
-  "a program is asked, with a limit in time": [
+  "a failed connection has its code": ["ENOENT", "ECONNREFUSED", "ECONNREFUSED"],
+  "a destroyed stream calls no handlers": [[], 0],
+  "a program is run with a time limit": [
     { status: 3, output: "ä word" },
     { status: 0, output: "answer\n" },
     null,
@@ -113,15 +123,10 @@ const EXPECTED = {
     "ENOENT",
     "ENOENT",
   ],
-  "signals are heard until they are not listened for": ["one", "two", "two"],
-  "timers come in the order of their times, and not when they were cancelled": [
-    ["first", "second", "third"],
-    3,
-    true,
-    true,
-  ],
+  "signals are delivered until their listeners are removed": ["one", "two", "two"],
+  "timers fire in the order of their times, unless cancelled": [["first", "second", "third"], 3, true, true],
   "random bytes differ": true,
-  "text goes through UTF-8 as the Encoding Standard says": [
+  "text is encoded and decoded as the Encoding Standard defines": [
     [97, 0, 195, 164, 226, 130, 172, 240, 159, 152, 128],
     "a\u0000ä€😀z",
     8,
@@ -130,7 +135,7 @@ const EXPECTED = {
     "a\ufffdb",
     new TextDecoder("windows-1252").decode(Uint8Array.from({ length: 256 }, (_, byte) => byte)),
   ],
-  "the process knows what it was started with": [
+  "the process knows its arguments and environment": [
     ["an", "argument"],
     "a word",
     null,
@@ -141,7 +146,7 @@ const EXPECTED = {
     false,
     null,
   ],
-  "what is typed comes as characters, and its end is said": "typed: ä€\n",
+  "typed input arrives as characters, followed by its end": "typed: ä€\n",
 };
 
 test("every behaviour of the host on Bun", async () => {

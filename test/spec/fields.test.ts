@@ -1,4 +1,4 @@
-// The table of a spec's fields: its rows agree with each other, with the core's spec, and with what is read and written.
+// The table of a spec's fields: its rows agree with each other, with the core's spec, and with the stored format.
 import { describe, expect, test } from "bun:test";
 import * as v from "valibot";
 import { checkCall } from "../../src/control/schemas.ts";
@@ -11,7 +11,7 @@ import { storedSpec } from "../../src/spec/stored.ts";
 const SPEC = { ...emptySpec({}), command: ["server"], cwd: "/" };
 
 describe.each(SPEC_ROWS)("the field %s", (flag, field) => {
-  test("has a parameter of the protocol that takes its initial value", () => {
+  test("has a protocol parameter that accepts its initial value", () => {
     if (field.initial === undefined || (field.kind === "octal" && field.initial === null)) return;
     expect(checkCall("run", { [field.parameter]: field.initial })).toMatchObject({ ok: true });
   });
@@ -26,14 +26,14 @@ describe.each(SPEC_ROWS)("the field %s", (flag, field) => {
     expect(v.safeParse(storedSpec(), { ...SPEC, [field.key]: {} }).success).toBe(false);
   });
 
-  test("has the value of before in the specs of earlier versions that lack it", () => {
+  test("has its earlier meaning in specs of earlier versions that lack it", () => {
     if (field.key === undefined || field.before === undefined) return;
     const { [field.key]: _, ...earlier } = SPEC;
     expect(completed(earlier as typeof SPEC)).toHaveProperty(field.key, field.before);
     expect(v.parse(storedSpec(), earlier)).toHaveProperty(field.key, field.before);
   });
 
-  test("shows a default that can be written", () => {
+  test("shows a default that is valid input", () => {
     const shown = /\(([^()]*?)( at first)?\)$/.exec(helpOf(field))?.[1];
     if (shown === undefined || !["count", "duration", "size", "readiness", "liveness", "signal"].includes(field.kind))
       return;
@@ -45,7 +45,7 @@ describe.each(SPEC_ROWS)("the field %s", (flag, field) => {
   });
 });
 
-test("every key of a spec has a row or is made by a meaning", () => {
+test("every key of a spec has a row or is composed of other rows", () => {
   const keyed = SPEC_ROWS.flatMap(([, { key }]) => (key === undefined ? [] : [key]));
   const composed = ["command", "cwd", "env", "user", "limits", "readiness", "liveness", "stopSteps"];
   const sparse = SPEC_ROWS.flatMap(([, { key, sparse }]) => (key !== undefined && sparse === true ? [key] : []));

@@ -1,4 +1,4 @@
-// Values as they are written on a command line: by the kinds of the table, with units.
+// Values on a command line: by the kinds of the table, with units.
 import { describe, expect, test } from "bun:test";
 import { SPEC_FIELDS, type SpecFlag } from "../../src/spec/fields.ts";
 import { readValue } from "../../src/spec/read.ts";
@@ -18,7 +18,7 @@ describe("a duration", () => {
     expect(read(flag, text)).toEqual(value);
   });
 
-  test("is taken with a unit wherever a value has one in it", () => {
+  test("is accepted with a unit wherever a value contains one", () => {
     expect(read("ready", "delay:300ms")).toEqual({ kind: "delay", after: 300 });
     expect(read("live", "watchdog:2m")).toEqual({ kind: "watchdog", period: 120_000 });
     expect(read("stop-steps", "USR2,TERM@500ms,KILL@5m")).toEqual([
@@ -30,7 +30,7 @@ describe("a duration", () => {
     expect(() => read("stop-steps", "TERM,KILL@-1")).toThrow('"KILL@-1" is not a step');
   });
 
-  test("keeps its bounds, which are seconds", () => {
+  test("has bounds in seconds", () => {
     expect(() => read("probe-timeout", "2h")).toThrow("-probe-timeout must be at most 3600 s, but is 2h");
     expect(() => read("memory-interval", "300ms")).toThrow("-memory-interval must be at least 1 s, but is 300ms");
     expect(() => read("max-age", "999ms")).toThrow("-max-age must be at least 1 second: workers");

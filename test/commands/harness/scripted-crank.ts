@@ -1,11 +1,11 @@
-// A crank that says what a test wants it to say, on a real unix socket; and crankctl and crankx run against it.
+// A scripted crank on a real unix socket, and crankctl and crankx that run against it.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
 
-/** A request as it came in. */
+/** A request as received. */
 export type Asked = { readonly id: number; readonly method: string; readonly params: Record<string, unknown> };
 /** Answers one request; `connection` counts from 1. */
 export type Script = (asked: Asked, reply: Reply, connection: number) => void;
@@ -18,19 +18,19 @@ export type Reply = {
 };
 export type Ended = { readonly status: number | null; readonly stdout: string; readonly stderr: string };
 
-/** What one test starts; `clean` ends it. */
+/** Everything that one test starts; `clean` ends it. */
 export class Desk {
   readonly directory = mkdtempSync(join(tmpdir(), "crankctl-test-"));
   readonly asked: Asked[] = [];
   #stops: (() => unknown)[] = [];
 
-  /** Listens as the crank called `name`. */
+  /** Listens as the crank named `name`. */
   serve(name: string, script: Script): void {
     const server = Bun.listen({ unix: join(this.directory, `${name}.ctl`), socket: this.#handlers(script) });
     this.#stops.push(() => server.stop(true));
   }
 
-  /** Listens on a tcp port of the kernel's choice, and says which. */
+  /** Listens on a free tcp port. Returns it. */
   serveTcp(script: Script): number {
     const server = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: this.#handlers(script) });
     this.#stops.push(() => server.stop(true));

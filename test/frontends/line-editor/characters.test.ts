@@ -5,7 +5,7 @@ import { cellsOf, nextBoundary, previousBoundary } from "../../../src/frontends/
 
 const widths = (text: string): readonly number[] => cellsOf(text).map(({ width }) => width);
 
-test("wide characters, pictures and flags take two columns, combining marks none of their own", () => {
+test("wide characters, emoji and flags take two columns, combining marks none", () => {
   expect(widths("aé")).toEqual([1, 1]);
   expect(widths("e\u0301\u0323x")).toEqual([1, 1]);
   expect(widths("日本ｶ한")).toEqual([2, 2, 1, 2]);
@@ -14,7 +14,7 @@ test("wide characters, pictures and flags take two columns, combining marks none
   expect(widths("\u0301")).toEqual([0]);
 });
 
-test("what a terminal would act upon is shown and not sent", () => {
+test("control characters are shown and not sent", () => {
   expect(
     cellsOf("a\u001b[2J\t\u202e\u009b\n")
       .map(({ text }) => text)
@@ -24,7 +24,7 @@ test("what a terminal would act upon is shown and not sent", () => {
 
 const TEXT = fc.string({ unit: "grapheme", maxLength: 30 });
 
-test("a text is divided as the runtime's own segmenter divides it", () => {
+test("text is segmented like the runtime's segmenter", () => {
   const segmenter = new Intl.Segmenter("en", { granularity: "grapheme" });
   fc.assert(
     fc.property(TEXT, (text) => {
@@ -34,7 +34,7 @@ test("a text is divided as the runtime's own segmenter divides it", () => {
   );
 });
 
-test("boundaries forwards and backwards are the same places", () => {
+test("boundaries are the same forwards and backwards", () => {
   fc.assert(
     fc.property(TEXT, (text) => {
       const forwards = [0];

@@ -1,4 +1,4 @@
-// What keys do to the line, the history and the search.
+// The effects of keys on the line, the history and the search.
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { EINHYRNINGSINSCTL_SHELL } from "../../../src/frontends/einhyrningsinsctl/shell.ts";
@@ -12,7 +12,7 @@ import { completerOf } from "../../../src/frontends/line-shell.ts";
 
 const complete = completerOf(EINHYRNINGSINSCTL_SHELL);
 
-/** What is typed into a new line, and what the last key asked for. */
+/** The state after keys in a new line, and the effect of the last key. */
 const typed = (input: string, history: readonly string[] = []): Editing & { readonly effect: Effect } => {
   let editing = beginLine(history, "");
   let effect: Effect = { kind: "none" };
@@ -24,7 +24,7 @@ const typed = (input: string, history: readonly string[] = []): Editing & { read
   return { ...editing, effect };
 };
 
-/** The line with the cursor in it as a bar. */
+/** The line with the cursor as a bar. */
 const line = (input: string, history: readonly string[] = []): string => {
   const { text, cursor } = shownOf(typed(input, history), "").line;
   return `${text.slice(0, cursor)}|${text.slice(cursor)}`;
@@ -50,13 +50,13 @@ test("text is deleted by characters, and cut by words and to both ends", () => {
   expect(line("one two\x1bb\x15")).toBe("|two");
 });
 
-test("what was cut comes back, as one piece where it was cut in one go", () => {
+test("cut text can be yanked, in one piece if it was cut in one go", () => {
   expect(line("one two\x17\x17\x19")).toBe("one two|");
   expect(line("one two\x01\x1bd\x1bd\x19\x19")).toBe("one twoone two|");
   expect(line("ab\x15cd\x15\x19")).toBe("cd|");
 });
 
-test("the last two characters are exchanged, whatever they are made of", () => {
+test("the last two characters are transposed, whatever their code points", () => {
   expect(line("ab\x14")).toBe("ba|");
   expect(line("abc\x01\x06\x14")).toBe("ba|c");
   expect(line("a日\x14")).toBe("日a|");
@@ -66,7 +66,7 @@ test("the last two characters are exchanged, whatever they are made of", () => {
 describe("the history", () => {
   const history = ["inc", "status", "inc"];
 
-  test("is gone through in both directions, and the new line is kept meanwhile", () => {
+  test("can be browsed in both directions, and the new line is kept", () => {
     expect(line("new\x10", history)).toBe("inc|");
     expect(line("new\x10\x10", history)).toBe("status|");
     expect(line("new\x1b[A\x1b[A\x1b[A\x1b[A\x1b[B\x1b[B\x1b[B\x1b[B", history)).toBe("new|");
@@ -74,7 +74,7 @@ describe("the history", () => {
     expect(line("new\x1b<\x1b>", history)).toBe("new|");
   });
 
-  test("is bounded in lines and in size, and takes no line twice in a row", () => {
+  test("is bounded in lines and in size, and stores no line twice in a row", () => {
     expect(remember(["a"], "a")).toEqual(["a"]);
     expect(remember(["a"], "")).toEqual(["a"]);
     const many = Array.from({ length: MOST_ENTRIES }, (_, index) => `line ${index}`);
@@ -88,7 +88,7 @@ describe("the history", () => {
 describe("the search", () => {
   const history = ["signal HUP", "status", "signal TERM", "help"];
 
-  test("finds the newest line that has the text, and with each C-r an older one", () => {
+  test("finds the newest line with the text, and an older one with each C-r", () => {
     expect(line("\x12sig", history)).toBe("|signal TERM");
     expect(line("\x12sig\x12", history)).toBe("|signal HUP");
     expect(line("\x12sig\x12\x13", history)).toBe("|signal TERM");
@@ -97,7 +97,7 @@ describe("the search", () => {
     expect(line("\x12sigX\x7f\x7f\x7f\x7fT", history)).toBe("signal |TERM");
   });
 
-  test("is left with what it found by any other key, and with the old line by C-g", () => {
+  test("ends with its result at any other key, and with the old line at C-g", () => {
     expect(line("\x12sta\x05!", history)).toBe("status!|");
     expect(typed("\x12sta\r", history).effect).toEqual({ kind: "accept", text: "status" });
     expect(line("old\x12sta\x07", history)).toBe("old|");
@@ -107,27 +107,27 @@ describe("the search", () => {
 });
 
 describe("completion", () => {
-  test("adds what is certain, and a space behind the only candidate", () => {
+  test("adds the common prefix, and a space after the only candidate", () => {
     expect(line("upg\t")).toBe("upgrade |");
     expect(line("st\t")).toBe("status |");
     expect(line("signal us\t")).toBe("signal USR|");
     expect(line("signal ter\t")).toBe("signal TERM |");
   });
 
-  test("rings first and lists the second time where several are left", () => {
+  test("rings the bell first and lists several candidates the second time", () => {
     expect(typed("s\t").effect).toEqual({ kind: "bell" });
     expect(typed("s\t\t").effect).toEqual({ kind: "list", candidates: ["shutdown", "signal", "status"] });
     expect(typed("s\tx\x7f\t").effect).toEqual({ kind: "bell" });
     expect(typed("x\t\t").effect).toEqual({ kind: "bell" });
   });
 
-  test("lists down the columns, in as many as there is room for", () => {
+  test("lists candidates in as many columns as fit, column by column", () => {
     expect(listed(["a", "b", "c", "d", "e"], 9)).toEqual(["a  c  e", "b  d"]);
     expect(listed(["long-word", "b"], 5)).toEqual(["long-word", "b"]);
   });
 });
 
-test("the end is asked for by C-d on an empty line alone, and by C-c", () => {
+test("C-d on an empty line and C-c leave the shell", () => {
   expect(typed("\x04").effect).toEqual({ kind: "leave" });
   expect(typed("a\x04").effect).toEqual({ kind: "bell" });
   expect(typed("a\x03").effect).toEqual({ kind: "leave" });
@@ -145,13 +145,13 @@ test("pasted text is inserted literally and runs nothing", () => {
   ).toBe("inc^Jupgrade^I^C");
 });
 
-test("a line takes no more than it has room for", () => {
+test("a full line accepts no more characters", () => {
   const full = "x".repeat(MOST_LINE);
   expect(typed(`${full}\x01`).line).toEqual({ text: full, cursor: 0 });
   expect(typed(`${full}\x01y`).line).toEqual({ text: full, cursor: 0 });
 });
 
-test("after any keys the cursor is within the line, and what is shown is the line", () => {
+test("after any keys the cursor is within the line, and the line is shown correctly", () => {
   const keys = [..."\x01\x02\x04\x05\x06\x07\b\t\v\f\x0e\x10\x12\x13\x14\x15\x17\x19\x7f"];
   const sequences = [
     "\x1bb",

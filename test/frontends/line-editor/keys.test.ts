@@ -1,9 +1,9 @@
-// What a terminal sends, as keys.
+// Keys from a terminal's input.
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { type Key, keysAfterPause, keysIn, NOTHING, type Pending } from "../../../src/frontends/line-editor/keys.ts";
 
-/** The keys in pieces of input, as words. */
+/** The keys in these pieces of input, as words. */
 const keysOf = (...pieces: readonly string[]): readonly string[] => {
   let pending: Pending = NOTHING;
   const all: Key[] = [];
@@ -15,7 +15,7 @@ const keysOf = (...pieces: readonly string[]): readonly string[] => {
   return joined(all);
 };
 
-/** Neighbouring texts are one: how they were cut does not matter. */
+/** Joins adjacent texts, because it does not matter how they were split. */
 const joined = (keys: readonly Key[]): readonly string[] => {
   const words: string[] = [];
   let last = "";
@@ -28,7 +28,7 @@ const joined = (keys: readonly Key[]): readonly string[] => {
   return words;
 };
 
-test("the keys of emacs and the cursor keys are understood in each of their spellings", () => {
+test("emacs keys and cursor keys are recognized in all their encodings", () => {
   expect(keysOf("\x01\x05\x02\x06\x04\b\x7f\v\x15\x17\x19\x14\f\x10\x0e\x12\x13\x07\t\r\n\x03\x1a\x1c")).toEqual([
     ...["start", "end", "left", "right", "deleteRightOrEnd", "deleteLeft", "deleteLeft", "cutToEnd", "cutToStart"],
     ...["cutBlankWordLeft", "putBack", "transpose", "clearScreen", "previous", "next", "searchBack", "searchForward"],
@@ -42,7 +42,7 @@ test("the keys of emacs and the cursor keys are understood in each of their spel
   ]);
 });
 
-test("a sequence that means nothing is one key, and none of its letters is typed", () => {
+test("an unknown sequence is one key, and none of its letters is typed", () => {
   expect(keysOf("a\x1b[15~b\x1b[[Ac\x1bOPd\x1b[<0;12;7Me\x1bzf")).toEqual([
     ...[
       "text:a",
@@ -62,7 +62,7 @@ test("a sequence that means nothing is one key, and none of its letters is typed
   expect(keysOf("\x1b[12\rx")).toEqual(["unknown", "accept", "text:x"]);
 });
 
-test("an Escape on its own is a key after a pause, and before another Escape", () => {
+test("a single Escape is a key after a pause, and before another Escape", () => {
   const { keys, pending } = keysIn(NOTHING, "a\x1b");
   expect(joined(keys)).toEqual(["text:a"]);
   expect(joined(keysAfterPause(pending).keys)).toEqual(["escape"]);
@@ -71,7 +71,7 @@ test("an Escape on its own is a key after a pause, and before another Escape", (
   expect(keysAfterPause(NOTHING).keys).toEqual([]);
 });
 
-test("what is pasted is text with newlines, without those at its end", () => {
+test("pasted text keeps its newlines, except at its end", () => {
   expect(keysOf("a\x1b[200~one\r\ntwo\rthree\x03\t\n\n\x1b[201~b\r")).toEqual([
     "text:a",
     "pasted:one\ntwo\nthree\x03\t",
@@ -82,7 +82,7 @@ test("what is pasted is text with newlines, without those at its end", () => {
   expect(keysOf(`\x1b[200~${"\n".repeat(10_000)}x\x1b[201~`)).toEqual([`pasted:${"\n".repeat(10_000)}x`]);
 });
 
-test("it does not matter how the input is cut into pieces", () => {
+test("the result does not depend on how the input is split", () => {
   const parts = [
     "a",
     "ä€😀",
@@ -113,7 +113,7 @@ test("it does not matter how the input is cut into pieces", () => {
   );
 });
 
-test("any input at all leaves little that waits", () => {
+test("any input leaves only little buffered", () => {
   const unit = fc.constantFrom("\x1b", "[", "O", "2", "0", "1", "~", ";", "a", "\r", "\n", "\x7f");
   fc.assert(
     fc.property(fc.array(fc.string({ unit, maxLength: 80 }), { maxLength: 10 }), (pieces) => {

@@ -1,4 +1,4 @@
-// What is drawn, on a terminal that is modelled here: after any changes it shows the line and has the cursor in its place.
+// Drawing on a simulated terminal: after any changes it shows the line and the cursor in the right place.
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { cellsOf } from "../../../src/frontends/line-editor/characters.ts";
@@ -12,14 +12,14 @@ import {
 } from "../../../src/frontends/line-editor/layout.ts";
 import type { Line } from "../../../src/frontends/line-editor/line.ts";
 
-/** What a person sees: blanks at the end of a row, and empty rows at the end, are nothing. */
+/** The visible text, without trailing blanks and trailing empty rows. */
 const shownText = (rows: readonly (readonly string[])[]): string =>
   rows
     .map((row) => row.join("").trimEnd())
     .join("\n")
     .trimEnd();
 
-/** A terminal of so many columns, with as many rows as it takes, that understands what the editor sends. */
+/** A terminal of so many columns and any number of rows, which understands the editor's sequences. */
 class Model {
   readonly #columns: number;
   readonly rows: string[][] = [[]];
@@ -31,7 +31,7 @@ class Model {
   }
 
   write(text: string): void {
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is sent
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the editor sends them
     for (const [part] of text.matchAll(/\x1b\[\d*[A-Z]|\r|\n|[^\x1b\r\n]+/gu)) {
       if (part.startsWith("\x1b")) this.#control(Number(part.slice(2, -1) || "1"), part.at(-1) ?? "");
       else if (part === "\r") this.column = 0;
@@ -114,7 +114,7 @@ test("drawing and every later change show the current line and cursor", () => {
   );
 });
 
-test("a character that is typed at the end is all that is written", () => {
+test("typing at the end writes only the new character", () => {
   const size = { columns: 20, rows: 5 };
   const [before, after] = ["> ab", "> abc"].map((text) => pictureOf("", { text, cursor: text.length }, size));
   if (before === undefined || after === undefined) throw new Error("unreachable");
@@ -122,7 +122,7 @@ test("a character that is typed at the end is all that is written", () => {
   expect(changed(after, after)).toBe("");
 });
 
-test("of a line of many screens only what is around the cursor is laid out", () => {
+test("of a line of many screens only the part around the cursor is laid out", () => {
   const text = Array.from({ length: 100_000 }, (_, index) => String(index % 10)).join("");
   for (const cursor of [0, 1, 50_000, 99_999, 100_000]) {
     const { rows, cursor: place } = pictureOf("> ", { text, cursor }, { columns: 10, rows: 4 });
