@@ -14,6 +14,11 @@ const REQUEST_FLAGS = {
     max: 4_194_304,
     help: "refuse the deploy unless PID is a ready worker or no worker is ready; 0 is any",
   },
+  "env-file": {
+    kind: "texts",
+    argument: "FILE",
+    help: "a file of NAME=VALUE lines, as Docker's env files; -env and -unset-env override it",
+  },
   supersede: { kind: "switch", help: "cancel the rollout in flight, if there is one" },
 } as const satisfies FlagTable;
 
@@ -79,5 +84,6 @@ const directories = (
   };
 };
 
-const absolute = (path: string, cwd: () => string): string =>
+/** A path below `cwd`, if it is relative. */
+export const absolute = (path: string, cwd: () => string): string =>
   path.startsWith("/") ? path : `${cwd().replace(/\/$/, "")}/${path}`;

@@ -161,6 +161,7 @@ const SOURCES: Readonly<Record<string, Exclude<Wanted["from"]["kind"], "words">>
   exec: "files",
   metrics: "files",
   bind: "files",
+  "env-file": "files",
   user: "users",
 };
 

@@ -1,7 +1,11 @@
 // crank's command line: the flags and environment of the original, and ours, as settings for the supervisor.
 
+import type { Spec } from "../../core/model/spec.ts";
 import { CRANK_POLICY } from "../../core/model/state.ts";
 import { DEFAULTS } from "../../spec/defaults.ts";
+import { SPEC_ROWS } from "../../spec/fields.ts";
+import { SpecError } from "../../supervisor/control/spec-error.ts";
+import { probeWithoutSocket, specFrom } from "../../supervisor/control/specs.ts";
 import { AddressError, controlOptions, formatAddress, locate, parseUri } from "../../supervisor/os/addresses.ts";
 import type { Platform } from "../../supervisor/os/platform.ts";
 import type { Invocation } from "../../supervisor/state/front-end.ts";
@@ -10,14 +14,19 @@ import { VERSION } from "../../version.ts";
 import { type Directories, directoriesFor, type System } from "../directories.ts";
 import { helpText } from "../flag-help.ts";
 import { type FlagValues, parseFlags, UsageError } from "../flags.ts";
+import { runParams } from "../run-flags.ts";
 import { isServiceName } from "../service-name.ts";
-import { givenDefaults } from "../spec-flags.ts";
+import { givenDefaults, SPEC_FLAGS } from "../spec-flags.ts";
 import { CRANK_FLAGS } from "./flags.ts";
 
 const DEFAULT_LINGER_MS = 10_000;
 const WRONG_USAGE = 2;
 
+/** With those of the first command. */
+const ALL_FLAGS = { ...SPEC_FLAGS, ...CRANK_FLAGS } as const;
+
 type Flags = FlagValues<typeof CRANK_FLAGS>;
+type AllFlags = FlagValues<typeof ALL_FLAGS>;
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Reads crank's command line (without the program's name). Wrong usage is a result, not an exception. */
@@ -28,15 +37,17 @@ export const crankInvocation = (
   platform: Platform,
 ): Invocation => {
   try {
-    const { flags, operands, help } = parseFlags(CRANK_FLAGS, args, environment);
+    const { flags, operands, help } = parseFlags(ALL_FLAGS, args, environment);
     if (help) return say(helpPage());
     if (flags.version === true) return say(`crank ${VERSION}\n`);
-    if (operands.length > 0)
-      throw new UsageError(`unexpected argument ${JSON.stringify(operands[0])}: use crankctl run for a command`);
     const system: System = { uid: platform.uid, exists: (path) => platform.realPath(path) !== null };
-    return serve(flags, { environment, cwd, system });
+    const served = serve(withName(flags, operands, cwd), { environment, cwd, system });
+    return {
+      ...served,
+      settings: { ...served.settings, first: firstSpec(flags, operands, served.settings, platform) },
+    };
   } catch (error) {
-    if (!(error instanceof UsageError || error instanceof AddressError)) throw error;
+    if (!(error instanceof UsageError || error instanceof AddressError || error instanceof SpecError)) throw error;
     return { kind: "say", sink: "stderr", text: `crank: ${error.message}\nTry 'crank -help'.\n`, status: WRONG_USAGE };
   }
 };
@@ -45,7 +56,7 @@ const say = (text: string): Invocation => ({ kind: "say", sink: "stdout", text, 
 
 const helpPage = (): string =>
   helpText({
-    usage: ["crank -bind URI -name NAME [flags]"],
+    usage: ["crank [-bind URI] -name NAME [flags]", "crank [-bind URI] [flags] -- COMMAND [ARG...]"],
     about: [
       "Owns the listening sockets and starts what crankctl run deploys. A new worker inherits them; the old one is stopped only when the new one is ready.",
     ],
@@ -53,17 +64,52 @@ const helpPage = (): string =>
     examples: [
       "crank -bind :8080 -name web",
       "crank -bind '[::]:443?name=https' -bind '/run/web.sock?mode=0660' -name web",
+      "crank -bind :8080 -ready http:/healthz -- node server.js",
       "crank -bind systemd: -name web -respawn -metrics 127.0.0.1:9180",
     ],
     after: [
+      "With a COMMAND, which is deployed at the start, the flags of crankctl run apply too, and the name is by default that of the directory.",
       "SEC is a number of seconds, or has a unit: 0.5, 300ms, 5m, 4h.",
       "Socket options: backlog (default 4096), reuseport, nodelay, keepalive, defer-accept, fastopen, v6only, nonblock, name; for unix sockets mode, owner, group.",
     ],
   });
 
+/** What to deploy at the start; null without a command. Throws UsageError, SpecError. */
+const firstSpec = (
+  flags: AllFlags,
+  command: readonly string[],
+  settings: Settings,
+  platform: Platform,
+): Spec | null => {
+  if (command.length > 0) {
+    const spec = specFrom(
+      platform,
+      settings,
+      null,
+      runParams(flags, command, () => settings.cwd),
+    );
+    const problem = settings.binds.length > 0 ? null : probeWithoutSocket(spec);
+    if (problem !== null) throw new UsageError(problem);
+    return spec;
+  }
+  const given = SPEC_ROWS.find(([flag]) => flags[flag] !== undefined && !Object.hasOwn(CRANK_FLAGS, flag));
+  if (given !== undefined)
+    throw new UsageError(`-${given[0]} is for a command: crank [flags] -- COMMAND, or crankctl run`);
+  return null;
+};
+
+/** A command gives a service without any name that of the directory, or that of the program. */
+const withName = (flags: Flags, [program]: readonly string[], cwd: string): Flags => {
+  if (program === undefined || flags.name !== undefined || flags.conf !== undefined || flags.ctl !== undefined)
+    return flags;
+  const names = [cwd, program].map((path) => path.slice(path.lastIndexOf("/") + 1));
+  return { ...flags, name: names.find(isServiceName) ?? "crank" };
+};
+
+type Serving = Extract<Invocation, { kind: "serve" }>;
 type Surroundings = { readonly environment: Environment; readonly cwd: string; readonly system: System };
 
-const serve = (flags: Flags, surroundings: Surroundings): Invocation => {
+const serve = (flags: Flags, surroundings: Surroundings): Serving => {
   const { environment, cwd, system } = surroundings;
   const { name = "", prefix } = flags;
   const given = prefix === undefined ? undefined : absolute(prefix, cwd);
@@ -76,7 +122,6 @@ const serve = (flags: Flags, surroundings: Surroundings): Invocation => {
 
 const settingsFrom = (flags: Flags, directories: Directories | null, { environment, cwd }: Surroundings): Settings => {
   const uris = flags.bind ?? [];
-  if (uris.length === 0) throw new UsageError("-bind is missing: the socket that workers inherit, as in -bind :8080");
   const name = flags.name ?? "";
   if (name !== "" && !isServiceName(name))
     throw new UsageError(

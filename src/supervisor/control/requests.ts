@@ -18,7 +18,7 @@ import { config, history, info, selectWorkers, status, workersFor } from "./quer
 import { type Asker, askQueues, endConnection, notify, refuse, reply, sendAnswer, signalToken } from "./replies.ts";
 import { SpecError } from "./spec-error.ts";
 import { settingsOf } from "./spec-values.ts";
-import { specFrom } from "./specs.ts";
+import { probeWithoutSocket, specFrom } from "./specs.ts";
 
 /** A request: where its answer goes, and when it came (CLOCK_MONOTONIC ms). */
 export type Call = Asker & { readonly now: number };
@@ -129,6 +129,8 @@ const askedSpec = (store: Store, settings: Settings, params: RunParams): Spec =>
   const current = store.core.generations[store.core.service.current ?? 0]?.spec ?? null;
   const problem = whyNeverReady(store.platform, settings, { spec, current });
   if (problem !== null) throw new SpecError(problem);
+  const probe = settings.binds.length > 0 ? null : probeWithoutSocket(spec);
+  if (probe !== null) throw new SpecError(probe);
   return spec;
 };
 

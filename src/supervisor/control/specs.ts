@@ -1,7 +1,7 @@
 // From a `run` request to a complete spec: missing parameters come from the last good spec, impossible ones are
 // refused.
 import type { RunParams } from "../../control/run-params.ts";
-import { asGiven, type Identity, type Limit, type Spec } from "../../core/model/spec.ts";
+import { asGiven, type Identity, type Limit, type Liveness, type Readiness, type Spec } from "../../core/model/spec.ts";
 import { emptySpec, type SpecDefaults, stopStepsOf } from "../../spec/defaults.ts";
 import { type Meaning, SPEC_ROWS } from "../../spec/fields.ts";
 import { LIMIT_NAMES, limitNumber } from "../os/limits.ts";
@@ -47,6 +47,14 @@ export const specFrom = (platform: Platform, settings: Settings, base: Spec | nu
   const problem = sizeProblem(platform, spec);
   if (problem !== null) throw new SpecError(problem);
   return spec;
+};
+
+/** What is wrong with a spec for a service that has no sockets: a probe needs another address. Null: nothing. */
+export const probeWithoutSocket = ({ readiness, liveness }: Spec): string | null => {
+  const asksSocket = (one: Readiness | Liveness | null): boolean =>
+    one?.kind === "probe" && one.check.kind !== "exec" && one.address === null;
+  const flag = asksSocket(readiness) ? "-probe-addr" : asksSocket(liveness) ? "-live-addr" : null;
+  return flag === null ? null : `There is no socket to probe: give ${flag}, or start crank with -bind`;
 };
 
 /** The spec with the fields that mean what is given, and keep their value if nothing is. */

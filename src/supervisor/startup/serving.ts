@@ -50,7 +50,9 @@ const present = async (store: Store, { extras }: Settings): Promise<void> => {
 };
 
 const sayWhere = (store: Store): void => {
-  for (const socket of serviceSockets(store)) log(store, "info", `Listening on ${socket.address}`);
+  const sockets = serviceSockets(store);
+  for (const socket of sockets) log(store, "info", `Listening on ${socket.address}`);
+  if (sockets.length === 0) log(store, "info", "Serving without sockets: workers inherit none");
   const metrics = store.sockets.get(METRICS_HANDLE);
   if (metrics) log(store, "info", `Metrics are served on ${metrics.address}`);
 };

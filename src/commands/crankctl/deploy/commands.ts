@@ -1,9 +1,14 @@
 // crankctl run, reload and rollback.
 import { callerDirectory } from "../../caller-directory.ts";
-import { RUN_FLAGS, runParams } from "../../run-flags.ts";
+import { loadEnvFiles } from "../../config/load.ts";
+import { EnvFileError } from "../../env-file.ts";
+import { absolute, RUN_FLAGS, runParams } from "../../run-flags.ts";
+import { escapeControls } from "../../terminal.ts";
 import { command, refuseOperands } from "../command.ts";
 import { deploy } from "./deploy.ts";
 import { deployDirectly } from "./direct-command.ts";
+
+const WRONG_USAGE = 2;
 
 const WAIT = { kind: "switch", help: RUN_FLAGS.wait.help } as const;
 
@@ -25,7 +30,20 @@ export const run = command({
   flags: RUN_FLAGS,
   placement: "first",
   operands: "command",
-  prepare: (flags, operands) => deployDirectly(runParams(flags, operands, callerDirectory)),
+  prepare: (flags, operands) => {
+    const params = runParams(flags, operands, callerDirectory);
+    const files = (flags["env-file"] ?? []).map((path) => absolute(path, callerDirectory));
+    return async (session) => {
+      try {
+        const variables = files.length === 0 ? {} : { env: { ...(await loadEnvFiles(files)), ...params.env } };
+        return await deployDirectly({ ...params, ...variables })(session);
+      } catch (error) {
+        if (!(error instanceof EnvFileError)) throw error;
+        session.err.write(`ERROR: ${escapeControls(error.message)}\n`);
+        return WRONG_USAGE;
+      }
+    };
+  },
 });
 
 export const reload = command({
