@@ -127,7 +127,7 @@ describe("crankx", () => {
     serve("web");
     expect(await crankx("web", "rnu")).toMatchObject({
       status: 2,
-      stderr: expect.stringContaining("did you mean run?"),
+      stderr: expect.stringContaining("Did you mean run ("),
     });
     expect(await crankx("web", "ps", "-name", "x")).toMatchObject({ status: 2 });
     expect(await crankx("-parallel", "0", "web", "ps")).toMatchObject({ status: 2 });
