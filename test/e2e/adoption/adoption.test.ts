@@ -1,4 +1,4 @@
-// A crank that was killed, and the next one of its name, which takes over what it left.
+// A crank that was killed, and the next one of its name, which adopts what it left.
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,8 +11,8 @@ import { waitFor } from "../harness/wait.ts";
 
 const service = eachTest(new Service({ port: "fixed" }));
 
-describe("what was under way goes on", () => {
-  test("a rollout is finished: readiness on NOTIFY_FD is heard by the next crank", async () => {
+describe("the next crank", () => {
+  test("finishes a rollout, and receives readiness on NOTIFY_FD", async () => {
     const hold = service.path("hold");
     await service.start();
     await service.deploy("--", ...RESPONDER, "v1");
@@ -30,7 +30,7 @@ describe("what was under way goes on", () => {
     expect(JSON.parse(readFileSync(service.path("web.conf"), "utf8")).command).toContain("v2");
   });
 
-  test("readiness that a process says which its worker left behind is heard", async () => {
+  test("receives readiness from a process that its worker left behind", async () => {
     const hold = service.path("hold");
     await service.start();
     const command = ["python3", join(ROOT, "test/apps/unruly.py"), "leaves-an-orphan"];
@@ -41,20 +41,20 @@ describe("what was under way goes on", () => {
     await service.ready();
   });
 
-  test("a rollout that fails is rolled back, and the steps of a stop are taken", async () => {
+  test("rolls back a rollout that fails, and takes the steps of a stop", async () => {
     await service.start();
     await service.deploy("--", ...RESPONDER, "v1");
     service.ctl("run", "-start", "6", "--", ...RESPONDER, "v2", "never-ready");
     await waitFor("the second worker", async () => (await service.ps()).some(({ state }) => state === "starting"));
     const next = await service.replace();
     await waitFor("the way back", async () => (await service.ps()).map(({ id }) => id).join() === "1");
-    // It may be one whose readiness no crank has heard, and that has clients.
+    // It may be a worker that has clients and whose readiness no crank has seen.
     await next.wrote("stderr", /Stopping worker 2 .* with SIGTERM/);
     await service.answers("v1");
     expect((await service.ctl("status")).stdout).toContain("generation 1, 1 of 1 ready");
   });
 
-  test("a worker that does not go is killed when its time is over", async () => {
+  test("kills a worker that does not stop when its time is over", async () => {
     await service.start();
     await service.deploy("-stop", "10", "--", ...RESPONDER, "v1", "deaf");
     const [deaf = 0] = await service.pids();
@@ -67,7 +67,7 @@ describe("what was under way goes on", () => {
     await service.answers("v2");
   });
 
-  test("one that dies while no crank is there is replaced by the rules", async () => {
+  test("replaces a worker that died while no crank ran, by the usual rules", async () => {
     await service.start("-respawn");
     await service.deploy("-instances", "2", "--", ...RESPONDER, "v1");
     const [first = 0] = await service.pids();
@@ -80,7 +80,7 @@ describe("what was under way goes on", () => {
     await service.settled(2);
   });
 
-  test("with no worker left, what the record holds is started", async () => {
+  test("with no worker left starts what the record holds", async () => {
     await service.start();
     await service.deploy("--", ...RESPONDER, "v1");
     const [pid = 0] = await service.pids();
@@ -94,8 +94,8 @@ describe("what was under way goes on", () => {
   });
 });
 
-describe("what is taken back", () => {
-  test("a unix socket keeps its file, a control socket is bound again, and logs are followed", async () => {
+describe("a crank that adopts", () => {
+  test("keeps a unix socket's file, binds its control socket again, and follows logs", async () => {
     const path = service.path("web.sock");
     await service.start("-bind", path);
     await service.deploy("--", compiled("worker"), "-lines", "20", "40", "v1");
@@ -111,7 +111,7 @@ describe("what is taken back", () => {
     expect(existsSync(path)).toBe(false);
   });
 
-  test("a crank that is killed while it adopts is followed by another", async () => {
+  test("is followed by another when it is killed meanwhile", async () => {
     await service.start();
     await service.deploy("--", ...RESPONDER, "v1");
     const before = await service.pids();

@@ -1,5 +1,5 @@
-// Faults inside the engine of a supervisor that runs: each ends it with one sentence and status 70, clients are served
-// meanwhile, and the next supervisor answers what was asked.
+// Faults inside the engine of a running supervisor: each ends it with one sentence and status 70, clients are served
+// meanwhile, and the next supervisor answers pending requests.
 import { beforeEach, describe, expect, test } from "bun:test";
 import { compiled } from "../harness/apps.ts";
 import type { Running } from "../harness/bench.ts";
@@ -22,7 +22,7 @@ beforeEach(async () => {
 /** The version that answers a connection. */
 const answer = async (): Promise<string> => (await web.ask("once\n")).split(" ")[0] ?? "";
 
-/** Connects again and again while `act` goes on. Returns what was answered, each answer once. */
+/** Connects repeatedly while `act` runs. Returns the distinct answers. */
 const servedDuring = async (act: () => Promise<unknown>): Promise<readonly string[]> => {
   const answers = new Set([await answer()]);
   let goesOn = true;
@@ -39,7 +39,7 @@ const servedDuring = async (act: () => Promise<unknown>): Promise<readonly strin
   return [...answers];
 };
 
-/** The next event meets the fault, and is answered by the next supervisor. */
+/** The next event triggers the fault, and the next supervisor answers it. */
 const survives = async (before: number, sentence: string): Promise<void> => {
   const answers = await servedDuring(async () => {
     const asked = await web.ctl("ps", "-json");
@@ -55,7 +55,7 @@ const survives = async (before: number, sentence: string): Promise<void> => {
 };
 
 describe.skipIf(!hasSymbols || process.arch !== "x64")("a supervisor (make engine)", () => {
-  /** What the host is called for from then on is this. */
+  /** From now on every call to the host does this. */
   const breaks = async (code: (at: ReadonlyMap<string, number>) => Uint8Array): Promise<number> => {
     const supervisor = await awake(web);
     const at = symbols();
@@ -71,35 +71,35 @@ describe.skipIf(!hasSymbols || process.arch !== "x64")("a supervisor (make engin
     [3, "it converted a value that is not a number to an integer"],
     [4, "it called a function that does not exist"],
     [5, "it copied beyond the end of its memory"],
-  ])("that comes upon trap %i is followed by another", async (number, why) => {
+  ])("that hits trap %i is replaced", async (number, why) => {
     await survives(await breaks(trap(number)), `${CANNOT_GO_ON}${why}.\n`);
   });
 
-  test("that wants more than 256 MiB is followed by another", async () => {
+  test("that wants more than 256 MiB is replaced", async () => {
     const before = await breaks((at) => callOf(at.get("wasm_memory_grow") ?? 0, 4096));
     await survives(before, `${CANNOT_GO_ON}it needs more than 256 MiB of memory.\n`);
   });
 
-  test("that recurses without end is followed by another", async () => {
+  test("that recurses without end is replaced", async () => {
     // call .
     const before = await breaks(() => Uint8Array.of(0xe8, 0xfb, 0xff, 0xff, 0xff));
     await survives(before, `${CANNOT_GO_ON}it ran out of stack.\n`);
   });
 
-  test("that executes what is no instruction is followed by another", async () => {
+  test("that executes an invalid instruction is replaced", async () => {
     // ud2
     await survives(await breaks(() => Uint8Array.of(0x0f, 0x0b)), "was killed by SIGILL");
   });
 
-  test("that loops without end is killed after 10 s and followed by another", async () => {
+  test("that loops forever is killed after 10 s and replaced", async () => {
     // jmp .
     const before = await breaks(() => Uint8Array.of(0xeb, 0xfe));
     await survives(before, "has not answered for 10 s");
   });
 
-  test("that accesses what lies outside of its memory is followed by another", async () => {
+  test("that accesses memory outside its own is replaced", async () => {
     const before = await awake(web);
-    // Where the host believes the context of the engine.
+    // Where the host takes the engine's context to be.
     poke(before, symbols().get("guest") ?? 0, Uint8Array.of(0, 0, 0xff, 0xff));
     await survives(
       before,
@@ -109,33 +109,33 @@ describe.skipIf(!hasSymbols || process.arch !== "x64")("a supervisor (make engin
 });
 
 describe("a supervisor", () => {
-  test.skipIf(!hasSymbols)("whose table of functions is overwritten is followed by another", async () => {
+  test.skipIf(!hasSymbols)("whose table of functions is overwritten is replaced", async () => {
     const before = await awake(web);
     poke(before, symbols().get("wasm_table") ?? 0, new Uint8Array(16 * 256));
     await survives(before, `${CANNOT_GO_ON}it called a function that does not exist.\n`);
   });
 
-  test.each(["SIGSEGV", "SIGBUS"] as const)("that another process sends %s is followed by another", async (name) => {
+  test.each(["SIGSEGV", "SIGBUS"] as const)("that another process sends %s is replaced", async (name) => {
     const before = await awake(web);
     signal(before, name);
     await waitFor("its end", () => !isAlive(before));
     await survives(before, `${CANNOT_GO_ON}a process sent it the signal of a fault.\n`);
   });
 
-  test("that another process stops is killed after 10 s and followed by another", async () => {
+  test("that another process stops is killed after 10 s and replaced", async () => {
     const before = await awake(web);
     signal(before, "SIGSTOP");
     await survives(before, "has not answered for 10 s");
   });
 
-  test("that gets no more memory is followed by another, whatever it was doing, and no deploy is lost or done twice", async () => {
+  test("that runs out of memory at any point is replaced, and no deploy is lost or done twice", async () => {
     for (let pages = 0; pages < 6; pages++) {
       const before = await awake(web);
       const size = Number(/VmSize:\s+(\d+)/.exec(await Bun.file(`/proc/${before}/status`).text())?.[1]) * 1024;
       expect(await web.bench.run(["prlimit", `--pid=${before}`, `--as=${size + pages * 65_536}:`])).toMatchObject({
         status: 0,
       });
-      // A spec that is long: it is parsed, compared, put into the journal and into the record.
+      // A long spec: it is parsed, compared, and written to the journal and the record.
       const word = `${pages}${"x".repeat(100_000)}`;
       await servedDuring(async () => {
         const flags = ["-env", `LONG=${word}`];
@@ -148,14 +148,14 @@ describe("a supervisor", () => {
     await crank.wrote("stderr", `${CANNOT_GO_ON}the system has no more memory.\n`);
   }, 120_000);
 
-  test("that dies of one request each time loses that request, and serves all others", async () => {
+  test("that dies of one request each time drops that request, and serves all others", async () => {
     // The first one has started a thread, for which the C library reserves address space.
     const first = await awake(web);
     signal(first, "SIGKILL");
     await waitFor("its end", () => !isAlive(first));
     const before = await awake(web);
     const size = Number(/VmSize:\s+(\d+)/.exec(await Bun.file(`/proc/${before}/status`).text())?.[1]) * 1024;
-    // What it starts from then on has as much: enough for what is usual.
+    // Supervisors that start from now on have as much: enough for normal work.
     expect(await web.bench.run(["prlimit", `--pid=${crank.pid}`, `--as=${size + (1 << 18)}:`])).toMatchObject({
       status: 0,
     });

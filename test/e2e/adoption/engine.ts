@@ -1,5 +1,5 @@
-// Faults in the engine of a supervisor, from outside: its memory is written to through /proc/PID/mem, as a debugger does. The
-// product has no back door for this.
+// Faults in a supervisor's engine, injected from outside: its memory is written through /proc/PID/mem, as a debugger does.
+// The product has no back door for this.
 import { spawnSync } from "node:child_process";
 import { closeSync, existsSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
@@ -8,17 +8,17 @@ import { supervisorOf } from "../harness/processes.ts";
 import type { Service } from "../harness/service.ts";
 import { waitFor } from "../harness/wait.ts";
 
-/** bin/crank with its symbols, which `make engine` builds. */
+/** bin/crank with symbols, built by `make engine`. */
 const SYMBOLS = join(ROOT, "build/crank-symbols");
 export const hasSymbols = existsSync(SYMBOLS);
 
-/** The supervisor, which has been asked something and now waits. */
+/** The supervisor, woken by a request and now waiting. */
 export const awake = async (service: Service): Promise<number> => {
   await service.ctl("ps");
   return waitFor("the supervisor", () => supervisorOf(service.crank));
 };
 
-/** Where the functions and variables of bin/crank are. */
+/** The addresses of the functions and variables of bin/crank. */
 export const symbols = (): ReadonlyMap<string, number> => {
   const { stdout } = spawnSync("nm", [SYMBOLS], { encoding: "utf8", maxBuffer: 1 << 26 });
   const lines = stdout.split("\n").map((line) => line.split(" "));

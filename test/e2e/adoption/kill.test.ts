@@ -1,4 +1,4 @@
-// Signals to workers by way of the control socket: which workers get one, and what is answered, when, and to which client.
+// Signals to workers through the control socket: which workers get one, and what is answered, when, and to which client.
 import { describe, expect, test } from "bun:test";
 import { chmodSync, chownSync, writeFileSync } from "node:fs";
 import { needing, ROOT_USER } from "../../needs.ts";
@@ -11,7 +11,7 @@ import { waitFor } from "../harness/wait.ts";
 const web = eachTest(new Service({ app: RESPONDER }));
 
 describe("kill", () => {
-  test("signals those that are selected, by any form of the name, and no others", async () => {
+  test("signals the selected workers, by any form of the signal's name, and no others", async () => {
     await web.start();
     await web.app("one");
     const pid = (await web.ready()).pid;
@@ -30,7 +30,7 @@ describe("kill", () => {
     await waitFor("the stop", async () => / T /.test(await Bun.file(`/proc/${pid}/stat`).text()));
   });
 
-  needing(ROOT_USER).test("says it when a worker may not be signalled", async () => {
+  needing(ROOT_USER).test("reports a worker that may not be signalled", async () => {
     const program = web.path("own");
     const source = `#include <unistd.h>
 int main(void) { setuid(0); return write(3 + 1, "READY=1", 7) == 7 ? pause() : 1; }`;
@@ -63,7 +63,7 @@ int main(void) { setuid(0); return write(3 + 1, "READY=1", 7) == 7 ? pause() : 1
     expect(isAlive(crank.pid)).toBe(true);
   });
 
-  test.each([true, false])("asked for without an id is done, and not answered (wait: %p)", async (wait) => {
+  test.each([true, false])("requested without an id is carried out and not answered (wait: %p)", async (wait) => {
     const crank = await web.start("-respawn=false");
     await web.app("one", "-instances", "2");
     const [first, second] = (await web.ps()).map(({ pid }) => pid);
@@ -77,9 +77,9 @@ int main(void) { setuid(0); return write(3 + 1, "READY=1", 7) == 7 ? pause() : 1
     const lines = requests.map((request) => JSON.stringify({ jsonrpc: "2.0", ...request }));
     const client = await web.control();
     client.say(`${lines.join("\n")}\n`);
-    // USR1 ends the second one, which has no handler for it.
+    // USR1 ends the second worker, which has no handler for it.
     await waitFor("their ends", () => !isAlive(first ?? 0) && !isAlive(second ?? 0));
-    // No client is waited for: crank ends with its last worker.
+    // crank waits for no client: it ends with its last worker.
     await crank.ended;
     await client.isEnded();
     expect(client.lines.map((line) => JSON.parse(line).id)).toEqual(["last"]);

@@ -1,4 +1,4 @@
-// Cranks that are killed one after the other, while clients come and stay.
+// Cranks that are killed one after another, while clients connect and stay.
 import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { compiled, RESPONDER } from "../harness/apps.ts";
@@ -11,7 +11,7 @@ import { waitFor } from "../harness/wait.ts";
 const service = eachTest(new Service({ port: "fixed" }));
 
 describe("under load", () => {
-  test("no connection is refused or reset, every worker is adopted, and its lines go on", async () => {
+  test("no connection is refused or reset, every worker is adopted, and its output continues", async () => {
     let crank = await service.start();
     await service.deploy("-instances", "2", "--", compiled("worker"), "-lines", "5", "200", "v1");
     const before = await service.pids();
@@ -40,7 +40,7 @@ describe("under load", () => {
         .slice(0, -1)
         .filter((line) => line !== "");
       const odd = whole.filter((line) => !/ id=\d+ pid=\d+ line \d+ x*$/.test(line));
-      // The rest of a line whose beginning the killed one had read: one for each worker at most.
+      // The rest of a line whose beginning the killed crank had read: at most one for each worker.
       expect(odd.length).toBeLessThanOrEqual(2);
     }
     for (const lines of numberedLines(said.join("\n")).values())
@@ -49,7 +49,7 @@ describe("under load", () => {
     expect(await crank.ended).toMatchObject({ status: 0 });
   });
 
-  test("ten times in a row, with every command in between", async () => {
+  test("no worker is lost in ten adoptions in a row, with every command in between", async () => {
     let crank = await service.start("-respawn");
     await service.deploy("--", ...RESPONDER, "v1");
     for (let round = 1; round <= 10; round++) {

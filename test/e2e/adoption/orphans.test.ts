@@ -1,4 +1,4 @@
-// Workers of a killed crank without a journal that counts: the next crank finds them by themselves, or names them.
+// Workers of a killed crank without a usable journal: the next crank finds them without it, or names them.
 import { describe, expect, test } from "bun:test";
 import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { RESPONDER } from "../harness/apps.ts";
@@ -11,22 +11,22 @@ const service = eachTest(new Service({ port: "fixed" }));
 
 const journal = (): string => service.path("web.run/journal");
 
-/** Starts crank where it will not get far. */
+/** Starts a crank that fails at its start. */
 const fails = async (...args: readonly string[]): Promise<string> => {
   const { status, stderr } = await service.bench.run([...service.crankCommand(), ...args]);
   expect(status).toBe(1);
   return stderr;
 };
 
-describe("workers of a killed crank are adopted by what the record says", () => {
+describe("workers of a killed crank are adopted from the record", () => {
   test.each([
-    ["was taken away", () => rmSync(journal())],
+    ["is missing", () => rmSync(journal())],
     [
-      "says that it does not count",
+      "has an invalid header",
       () => writeFileSync(journal(), Buffer.concat([Buffer.from("crankold"), readFileSync(journal()).subarray(8)])),
     ],
-    ["was taken away with all of its directory", () => rmSync(service.path("web.run"), { recursive: true })],
-  ])("where its journal %s", async (_, take) => {
+    ["is missing with its directory", () => rmSync(service.path("web.run"), { recursive: true })],
+  ])("when its journal %s", async (_, take) => {
     await service.start("-respawn");
     await service.deploy("--", ...RESPONDER, "v1");
     await service.deploy("-instances", "2", "--", ...RESPONDER, "v2");
@@ -47,7 +47,7 @@ describe("workers of a killed crank are adopted by what the record says", () => 
     expect((await service.history()).map(({ generation }) => generation)).toEqual([1, 2, 3]);
   });
 
-  test("and give way to what it holds where it does not know what they run", async () => {
+  test("and replaced by the run that it holds if it does not list theirs", async () => {
     await service.start();
     await service.deploy("--", ...RESPONDER, "v1");
     copyFileSync(service.path("web.conf"), service.path("old.conf"));
@@ -64,7 +64,7 @@ describe("workers of a killed crank are adopted by what the record says", () => 
     await service.settled(1);
   });
 
-  test("also when a journal could not be written any more and could not be removed either", async () => {
+  test("even when a journal can be neither written nor removed", async () => {
     await service.start("-respawn");
     await service.deploy("--", ...RESPONDER, "v1");
     copyFileSync(journal(), service.path("older"));
@@ -78,7 +78,7 @@ describe("workers of a killed crank are adopted by what the record says", () => 
     expect((await service.pids()).sort()).toEqual([...before].sort());
   });
 
-  test("a crank that is killed while it adopts them is followed by another", async () => {
+  test("when a crank is killed while it adopts orphaned workers, the next one adopts them", async () => {
     await service.start();
     await service.deploy("--", ...RESPONDER, "v1");
     const before = await service.pids();
@@ -94,8 +94,8 @@ describe("workers of a killed crank are adopted by what the record says", () => 
   });
 });
 
-describe("the process that has the address is named, with what to do", () => {
-  test("when the record does not say what a killed crank's workers run", async () => {
+describe("the process that holds the address is named, with what to do,", () => {
+  test("when the record does not list the run of a killed crank's workers", async () => {
     await service.start();
     await service.deploy("--", ...RESPONDER, "v1");
     const [pid = 0] = await service.pids();
@@ -119,7 +119,7 @@ describe("the process that has the address is named, with what to do", () => {
     expect(readdirSync(service.directory)).toContain("web.conf");
   });
 
-  test("when they are to be left alone", async () => {
+  test("when the workers are not to be adopted", async () => {
     await service.start();
     await service.deploy("--", ...RESPONDER, "v1");
     const [pid = 0] = await service.pids();

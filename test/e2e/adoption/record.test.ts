@@ -1,4 +1,4 @@
-// What becomes of the history of good runs when a crank is killed, and when its record is not as it was left.
+// The history of good runs after a crank is killed, and after its record was damaged or removed.
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { RESPONDER } from "../harness/apps.ts";
@@ -13,7 +13,7 @@ type Run = { readonly generation: number };
 
 const history = async (): Promise<number[]> => (await service.history()).map(({ generation }) => generation);
 
-/** What the next crank would find after a reboot. */
+/** What the next crank finds after a reboot. */
 const recorded = (name = "web.conf"): number[] => {
   const record = JSON.parse(readFileSync(service.path(name), "utf8"));
   return (record.crank?.history ?? []).map(({ generation }: Run) => generation);
@@ -21,7 +21,7 @@ const recorded = (name = "web.conf"): number[] => {
 
 const deploy = (word: string): Promise<void> => service.deploy("--", ...RESPONDER, word);
 
-test("the history is the same after any number of adoptions, and rollback leads back", async () => {
+test("the history is the same after any number of adoptions, and rollback follows it", async () => {
   await service.start();
   await deploy("v1");
   await deploy("v2");
@@ -38,7 +38,7 @@ test("the history is the same after any number of adoptions, and rollback leads 
   expect(recorded()).toEqual([1, 3, 4]);
 });
 
-test("ten good runs stay ten, and the next one takes the place of the oldest", async () => {
+test("ten good runs stay ten, and the next one replaces the oldest", async () => {
   await service.start();
   for (let run = 1; run <= 11; run++) await deploy(`v${run}`);
   await service.replace();
@@ -47,7 +47,7 @@ test("ten good runs stay ten, and the next one takes the place of the oldest", a
   expect(recorded()).toEqual([3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
 });
 
-test("a record that has become unreadable is written again from what is adopted, before anything is deployed", async () => {
+test("an unreadable record is rewritten from what is adopted, before any deploy", async () => {
   await service.start();
   await deploy("v1");
   await deploy("v2");
@@ -59,7 +59,7 @@ test("a record that has become unreadable is written again from what is adopted,
   expect(await history()).toEqual([1, 2]);
 });
 
-test("an adopted service is written into another record, and a foreign one is kept", async () => {
+test("an adopted service is written to a record at a new path, and a foreign record there is kept", async () => {
   await service.start();
   await deploy("v1");
   await deploy("v2");
@@ -80,7 +80,7 @@ test("an adopted service is written into another record, and a foreign one is ke
   expect(await history()).toEqual([1, 2, 10]);
 });
 
-test("a good run whose record was never written is started again even if nothing of it is left", async () => {
+test("a good run whose record was never written is started again even if no process of it is left", async () => {
   await service.start();
   await deploy("v1");
   const [pid = 0] = await service.pids();
@@ -95,7 +95,7 @@ test("a good run whose record was never written is started again even if nothing
   await waitFor("the record", () => recorded().join() === "2");
 });
 
-test("a record with a damaged run loses that one alone, and says so", async () => {
+test("a record with one damaged run loses only that run, and crank says so", async () => {
   let crank = await service.start();
   for (const word of ["v1", "v2", "v3"]) await deploy(word);
   crank.signal("SIGTERM");

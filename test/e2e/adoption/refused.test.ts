@@ -1,5 +1,5 @@
-// What was left and cannot be taken as it is: damaged and foreign journals, workers that are hard to recognise, and a crank
-// that may not take what it finds.
+// Leftovers that cannot be adopted as they are: damaged and foreign journals, workers that are hard to recognise, and a
+// crank without the rights to adopt.
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -29,14 +29,14 @@ const journal = (): Extract<Journal, { kind: "entries" }> => {
 };
 const leave = (file: Uint8Array): void => writeFileSync(service.path("web.run/journal"), file);
 
-/** Starts crank where it will not get far. */
+/** Starts a crank that fails at its start. */
 const fails = async (...args: readonly string[]): Promise<string> => {
   const { status, stderr } = await service.bench.run([...service.crankCommand(), ...args]);
   expect(status).toBe(1);
   return stderr;
 };
 
-/** Deploys, and kills the crank. The pids of its workers. */
+/** Deploys, and kills the crank. Returns the pids of its workers. */
 const killed = async (...args: readonly string[]): Promise<readonly number[]> => {
   await service.start();
   await service.deploy(...args);
@@ -46,7 +46,7 @@ const killed = async (...args: readonly string[]): Promise<readonly number[]> =>
 };
 
 describe("a journal", () => {
-  test("that is torn or wrong at any byte leads to no wrong adoption and no crash", async () => {
+  test("that is truncated or damaged at any byte causes no wrong adoption and no crash", async () => {
     const [pid = 0] = await killed("--", ...RESPONDER, "v1");
     const whole = readFileSync(service.path("web.run/journal"));
     const { bootId, entries } = journal();
@@ -77,7 +77,7 @@ describe("a journal", () => {
     expect([...seen].sort()).toEqual(["adopt", "aside", "nobody"]);
   });
 
-  test("that cannot be read is kept, named, and nothing of it is believed", async () => {
+  test("that cannot be read is kept and named, and none of it is used", async () => {
     const [pid = 0] = await killed("--", ...RESPONDER, "v1");
     const whole = readFileSync(service.path("web.run/journal"));
     for (const [bytes, complaint] of [
@@ -106,14 +106,14 @@ describe("a journal", () => {
     expect(await service.pids()).toEqual([pid]);
   });
 
-  test("that was cut short in its last record is as good as the one before that record", async () => {
+  test("that is truncated in its last record is used up to the record before", async () => {
     const [pid = 0] = await killed("--", ...RESPONDER, "v1");
     leave(Buffer.concat([readFileSync(service.path("web.run/journal")), Buffer.from([200, 0, 0, 0, 1, 2, 3, 4, 5])]));
     await service.adopt();
     expect(await service.pids()).toEqual([pid]);
   });
 
-  needing(ROOT_USER).test("that names dead, recycled and foreign processes names no worker", async () => {
+  needing(ROOT_USER).test("with dead, recycled and foreign pids leads to no adoption of them", async () => {
     await killed("--", ...RESPONDER, "v1");
     const left = journal();
     const foreign = service.bench.start(["setpriv", "--reuid", "65534", "--clear-groups", "sleep", "600"]);
@@ -139,7 +139,7 @@ describe("a journal", () => {
   });
 
   test.each([[[]], [["overwrites"]]])(
-    "whose last start was only intended: the process is found (%p)",
+    "that holds only the intent of the last start leads to its process (%p)",
     async (deeds) => {
       const [pid = 0] = await killed("--", ...UNRULY, ...deeds);
       const left = journal();
@@ -147,7 +147,7 @@ describe("a journal", () => {
       await service.adopt();
       expect(await service.pids()).toEqual([pid]);
       expect(await service.ask()).toBe(`unruly ${pid}\n`);
-      // One that has overwritten its environment cannot be found afterwards.
+      // A process that has overwritten its environment cannot be found afterwards.
       expect((await service.ctl("shutdown", "-wait")).status).toBe(0);
       await waitFor("its end", () => !isAlive(pid));
     },
@@ -174,7 +174,7 @@ describe("a worker", () => {
   for (const deeds of [["changes-user"], ["overwrites", "changes-user"]])
     needing(ROOT_USER).test(`that ${deeds.join(" and ")} is adopted`, () => isAdopted(deeds, "Took"));
 
-  test("that closed everything is watched, and the socket is opened again", async () => {
+  test("that closed all descriptors is watched, and the socket is opened again", async () => {
     const [pid = 0] = await killed("-sockets-optional", "--", ...UNRULY, "closes-all");
     const next = await service.adopt();
     await next.wrote("stderr", "has closed its output");
@@ -187,38 +187,38 @@ describe("a worker", () => {
 describe("a crank", () => {
   const WEAK = ["setpriv", "--bounding-set", "-sys_ptrace", "--inh-caps", "-sys_ptrace"];
 
+  needing(ROOT_USER).test("without the right to take descriptors says so, and changes nothing", async () => {
+    const [pid = 0] = await killed("--", ...RESPONDER, "v1");
+    const before = readFileSync(service.path("web.run/journal"));
+    const { status, stderr } = await service.bench.run([...WEAK, ...service.crankCommand()]);
+    expect(status).toBe(1);
+    expect(stderr).toContain(`the socket cannot be taken from the workers that hold it: worker 1 (pid ${pid})`);
+    expect(stderr).toContain("permission");
+    expect(stderr).toContain("CAP_SYS_PTRACE");
+    expect(isAlive(pid)).toBe(true);
+    expect(readFileSync(service.path("web.run/journal")).equals(before)).toBe(true);
+    await service.adopt();
+    expect(await service.pids()).toEqual([pid]);
+  });
+
   needing(ROOT_USER).test(
-    "without the right to take descriptors says so, and leaves everything as it was",
+    "without that right binds a socket beside the workers' where reuseport allows it",
     async () => {
-      const [pid = 0] = await killed("--", ...RESPONDER, "v1");
-      const before = readFileSync(service.path("web.run/journal"));
-      const { status, stderr } = await service.bench.run([...WEAK, ...service.crankCommand()]);
-      expect(status).toBe(1);
-      expect(stderr).toContain(`the socket cannot be taken from the workers that hold it: worker 1 (pid ${pid})`);
-      expect(stderr).toContain("permission");
-      expect(stderr).toContain("CAP_SYS_PTRACE");
-      expect(isAlive(pid)).toBe(true);
-      expect(readFileSync(service.path("web.run/journal")).equals(before)).toBe(true);
-      await service.adopt();
-      expect(await service.pids()).toEqual([pid]);
+      const bind = ["-bind", `127.0.0.1:${service.port}?reuseport=1`];
+      const command = [CRANK, ...service.own, ...bind];
+      await service.launch(command);
+      await service.deploy("--", ...RESPONDER, "v1");
+      const [pid = 0] = await service.pids();
+      await service.kill();
+      const next = service.bench.start([...WEAK, ...command]);
+      await next.wrote("stderr", "Adopted 1 of the 1 worker");
+      await next.wrote("stderr", "the address is bound again beside them (reuseport)");
+      await next.wrote("stderr", "cannot be recovered");
+      await service.deploy("--", ...RESPONDER, "v2");
+      await waitFor("the end of the old one", () => !isAlive(pid));
+      await service.answers("v2");
     },
   );
-
-  needing(ROOT_USER).test("without that right binds beside the workers where the socket was made for it", async () => {
-    const bind = ["-bind", `127.0.0.1:${service.port}?reuseport=1`];
-    const command = [CRANK, ...service.own, ...bind];
-    await service.launch(command);
-    await service.deploy("--", ...RESPONDER, "v1");
-    const [pid = 0] = await service.pids();
-    await service.kill();
-    const next = service.bench.start([...WEAK, ...command]);
-    await next.wrote("stderr", "Adopted 1 of the 1 worker");
-    await next.wrote("stderr", "the address is bound again beside them (reuseport)");
-    await next.wrote("stderr", "cannot be recovered");
-    await service.deploy("--", ...RESPONDER, "v2");
-    await waitFor("the end of the old one", () => !isAlive(pid));
-    await service.answers("v2");
-  });
 
   test("with -no-adopt leaves the workers alone and keeps the journal", async () => {
     const [pid = 0] = await killed("--", ...RESPONDER, "v1");
@@ -228,7 +228,7 @@ describe("a crank", () => {
     expect(isAlive(pid)).toBe(true);
   });
 
-  test("shows what it would adopt", async () => {
+  test("shows in a dry run what it would adopt", async () => {
     const crank = await service.start();
     await service.deploy("-instances", "2", "--", ...RESPONDER, "v1");
     const dryRun = (...flags: readonly string[]) => service.ctl("adopt", "-dry-run", ...flags);

@@ -1,4 +1,4 @@
-// Control clients that say half of something, nothing, nonsense or too much: crank goes on, and so does everybody else.
+// Control clients that send half a line, nothing, nonsense or too much: crank goes on, and so do all other clients.
 import { beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync } from "node:fs";
 import { connect } from "node:net";
@@ -13,26 +13,26 @@ import type { Talk } from "../harness/talk.ts";
 const web = eachTest(new Service());
 beforeEach(() => web.start());
 
-/** A client that says this. */
+/** A client that sends this. */
 const client = async (words: Uint8Array | string): Promise<Talk> => {
   const talk = await web.control();
   talk.say(words);
   return talk;
 };
 
-/** crank is there, answers, and deploys. */
+/** crank runs, answers, and deploys. */
 const expectHealth = async (): Promise<void> => {
   expect(isAlive(web.crank.pid)).toBe(true);
   expect(await web.run("--", ...RESPONDER, "one")).toMatchObject({ status: 0 });
 };
 
-describe("nothing that a control client does harms anybody else", () => {
-  test("half a line, and then nothing", async () => {
+describe("no other client is harmed by", () => {
+  test("half a line and then nothing", async () => {
     await client('{"jsonrpc":"2.0","id":1,"meth');
     await expectHealth();
   });
 
-  test("a connection that says nothing and stays", async () => {
+  test("a connection that sends nothing and stays", async () => {
     for (let number = 0; number < 50; number++) await client("");
     await expectHealth();
   });
@@ -43,14 +43,14 @@ describe("nothing that a control client does harms anybody else", () => {
     await expectHealth();
   });
 
-  test("bytes that are no UTF-8, which are answered with an error", async () => {
+  test("bytes that are not UTF-8, which are answered with an error", async () => {
     const odd = await client(new Uint8Array([0x7b, 0xff, 0xfe, 0x7d, 0x0a]));
     const [answer = ""] = await odd.hearsLines(1);
     expect(JSON.parse(answer)).toMatchObject({ error: { code: -32700 } });
     await expectHealth();
   });
 
-  test("what is JSON but no request, or no method, or has wrong parameters, which is answered with an error", async () => {
+  test("JSON that is not a valid request, which is answered with an error", async () => {
     const lines = [
       "[]",
       "1",
@@ -63,7 +63,7 @@ describe("nothing that a control client does harms anybody else", () => {
     await expectHealth();
   });
 
-  test("a thousand requests at once, which are all answered, in their order", async () => {
+  test("a thousand requests at once, which are all answered in order", async () => {
     const eager = await client(
       Array.from({ length: 1000 }, (_, id) => `{"jsonrpc":"2.0","id":${id},"method":"ps"}\n`).join(""),
     );
@@ -72,7 +72,7 @@ describe("nothing that a control client does harms anybody else", () => {
     await expectHealth();
   });
 
-  test("a client that asks and never reads", async () => {
+  test("a client that sends requests and never reads", async () => {
     const deaf = await web.control();
     deaf.holdBack();
     const line = '{"jsonrpc":"2.0","id":1,"method":"info"}\n';
@@ -104,7 +104,7 @@ else:
   );
 });
 
-test("at the limit of descriptors crank goes on, and answers again when there are some", async () => {
+test("at the limit of descriptors crank goes on, and answers again when some are free", async () => {
   const small = web.bench.start([
     "sh",
     "-c",

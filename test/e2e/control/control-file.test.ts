@@ -1,4 +1,4 @@
-// Whose file the control socket is: crank's own, unless workers of another user acknowledge on it.
+// Who owns the control socket's file: crank's user, unless workers of another user acknowledge on it.
 import { beforeEach, expect, test } from "bun:test";
 import { chmodSync, statSync } from "node:fs";
 import { needing, ROOT_USER } from "../../needs.ts";
@@ -9,13 +9,13 @@ import { Service } from "../harness/service.ts";
 const NOBODY = 65534;
 
 const web = eachTest(new Service());
-// Another user has to find the way in.
+// Another user must be able to reach it.
 beforeEach(() => chmodSync(web.directory, 0o711));
 
 needing(ROOT_USER).describe("the control socket's file", () => {
   const owner = () => statSync(web.path("web.ctl")).uid;
 
-  test("stays crank's own when workers of another user notify", async () => {
+  test("belongs to crank's user when workers of another user notify", async () => {
     await web.start();
     expect(
       await web.run("-user", "nobody", "-cwd", "/", "--", "/usr/bin/python3", ...RESPONDER_IN_PYTHON.slice(1), "one"),
@@ -25,7 +25,7 @@ needing(ROOT_USER).describe("the control socket's file", () => {
     expect(owner()).toBe(process.getuid?.() ?? 0);
   });
 
-  test("is their user's when workers acknowledge on it, and crank's own again when others follow", async () => {
+  test("belongs to the workers' user when they acknowledge on it, and to crank's user again after that", async () => {
     await web.start();
     const acknowledging = `import json, os, signal, socket
 end = socket.socket(socket.AF_UNIX)

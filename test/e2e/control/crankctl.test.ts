@@ -1,4 +1,4 @@
-// crankctl and crankx against a real crank: every command, and what a person or a script sees of it.
+// crankctl and crankx against a real crank: every command, and its result for a person or a script.
 import { describe, expect, test } from "bun:test";
 import { statSync } from "node:fs";
 import { join } from "node:path";
@@ -47,7 +47,7 @@ describe("what runs", () => {
     expect((await web.ctl("info")).stdout).toContain(`pid ${crank.pid}`.replace("pid ", ""));
   });
 
-  test("shows a rollout in flight", async () => {
+  test("is shown with a rollout in progress", async () => {
     await web.start();
     await web.app("one");
     expect(await web.ctl("run", ...app("two", "never-ready"))).toMatchObject({ status: 0 });
@@ -66,7 +66,7 @@ describe("what runs", () => {
 });
 
 describe("generations", () => {
-  test("are listed, and rolled back to", async () => {
+  test("are listed, and rollback returns to one", async () => {
     await web.start();
     await web.app("one");
     await web.app("two");
@@ -84,7 +84,7 @@ describe("generations", () => {
     expect(await web.ctl("rollback", "-to", "99")).toMatchObject({ status: 1, stderr: expect.stringContaining("99") });
   });
 
-  test("that are the same again stand once in the history: the way back leads to something else", async () => {
+  test("that are identical appear once in the history, so that rollback leads to a different one", async () => {
     const crank = await web.start();
     await web.app("one");
     await web.app("two");
@@ -100,7 +100,7 @@ describe("generations", () => {
     expect((await web.ready()).command.at(-1)).toBe("one");
   });
 
-  test("that hold a variable are recorded in a file that other users cannot read, from then on", async () => {
+  test("with a variable make the record unreadable for other users from then on", async () => {
     await web.start();
     await web.app("one");
     const mode = () => statSync(web.path("web.conf")).mode & 0o777;
@@ -111,7 +111,7 @@ describe("generations", () => {
     expect(mode()).toBe(0o600);
   });
 
-  test("are reloaded, with everything that was not said again", async () => {
+  test("are reloaded with all settings that are not given again", async () => {
     await web.start();
     await web.app("one", "-env", "COLOUR=red", "-stop", "7");
     const [before] = await web.ps();
@@ -144,8 +144,8 @@ test("scale changes the number of workers", async () => {
   expect(await web.ctl("scale", "-by", "-5000")).toMatchObject({ status: 2 });
 });
 
-describe("what is said", () => {
-  test("is shown by logs, once or as it comes", async () => {
+describe("what is reported", () => {
+  test("is shown by logs, once or as it arrives", async () => {
     await web.start();
     await web.app("one");
     await waitFor("the line", async () => (await web.ctl("logs")).stdout.includes("worker one serves"));
@@ -155,7 +155,7 @@ describe("what is said", () => {
       new RegExp(`^\\w{3} [ \\d]\\d \\d\\d:\\d\\d:\\d\\d\\.\\d{3} id=1 pid=${pid} worker one serves\\n$`),
     );
     const following = follow("logs", "-f", "-n", "0");
-    // Whether it follows already cannot be seen from outside: so there is something to see until it does.
+    // Whether it follows already cannot be seen from outside, so something is written until it does.
     await waitFor("the next worker's line", async () => {
       await web.app("two");
       return following.stdout().includes("worker two serves");
@@ -164,7 +164,7 @@ describe("what is said", () => {
     expect((await following.ended).stderr).toBe("");
   });
 
-  test("is shown by events, numbered, once or as it comes", async () => {
+  test("is shown by events, numbered, once or as it arrives", async () => {
     await web.start();
     const following = follow("events", "-json", "-from", "0");
     await web.app("one");
@@ -183,9 +183,9 @@ describe("what is said", () => {
     await following.ended;
   });
 
-  test("is shown by events from any point that is held, by number or by time, and what is missing is said", async () => {
+  test("is shown by events from any point still held, by number or by time, and gaps are reported", async () => {
     await web.start("-linger", "0");
-    // A thousand events and more: of workers that start as fast as a program can.
+    // More than a thousand events, from workers that start as fast as a program can.
     await web.deploy("-ready", "delay:0", "--", "sleep", "600");
     const all = await web.events();
     expect(all[0]?.seq).toBe(1);
@@ -199,7 +199,7 @@ describe("what is said", () => {
     expect(await web.events("-since", "900")).toEqual([
       { gap: { from: all.length + 1, to: 899 } },
     ] as unknown as EventEntry[]);
-    // Each reload is eight events or so; a thousand and some are held.
+    // Each reload makes about eight events; a little over a thousand are held.
     const reload = async () => (await web.ctl("reload", "-wait")).status;
     const socket = web.path("web.ctl");
     const script = `import socket, sys
@@ -219,7 +219,7 @@ for n in range(700): f.write('{"jsonrpc":"2.0","id":1,"method":"scale","params":
 });
 
 describe("run -wait", () => {
-  test("that is interrupted leaves the rollout going", async () => {
+  test("that is interrupted leaves the rollout running", async () => {
     await web.start();
     const waiting = follow("run", "-wait", "-start", "60", "--", "sh", "-c", "echo here; sleep 600");
     await waitFor("the worker", async () => (await web.ps())[0]?.state === "starting");
@@ -231,7 +231,7 @@ describe("run -wait", () => {
     expect((await web.ps())[0]?.state).toBe("starting");
   });
 
-  test("hears how it came to it before it hears that the deploy has failed", async () => {
+  test("prints the events of a failing deploy before its failure", async () => {
     await web.start();
     const params = { wait: true, command: app("one").slice(1).concat("exit-3") };
     const request = `${JSON.stringify({ jsonrpc: "2.0", id: 1, method: "run", params })}\n`;
@@ -273,7 +273,7 @@ describe("shutdown", () => {
     });
   });
 
-  test("refuses a deploy while it goes on", async () => {
+  test("refuses a deploy while it is in progress", async () => {
     await web.start();
     await web.app(["deaf", "deaf"], "-stop", "600");
     expect((await web.ctl("shutdown")).stdout).toBe("Shutting down, workers left: 1\n");
@@ -295,7 +295,7 @@ test("a control socket on tcp answers only clients that know its secret", async 
     stderr: expect.stringContaining("ERROR: "),
   });
   expect(await withToken(undefined, "ps")).toMatchObject({ status: 2, stdout: "" });
-  // More strangers than there is room for: each is shown the door, most with a word why, and the owner gets in.
+  // More strangers than there are connections: each is disconnected, most with a reason, and the owner gets in.
   const script = `import socket, sys
 strangers = [socket.create_connection(("127.0.0.1", int(sys.argv[1]))) for _ in range(1100)]
 def last_words(stranger):

@@ -1,5 +1,5 @@
-// Lists within lists, a hundred thousand deep, from wherever crank reads: each is answered by a sentence, and no supervisor
-// ends over it.
+// Lists nested a hundred thousand deep, in every input that crank reads: each is answered with a sentence, and no supervisor
+// dies of it.
 import { expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { RESPONDER } from "../harness/apps.ts";
@@ -11,7 +11,7 @@ const DEEP = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
 
 const web = eachTest(new Service());
 
-/** The first line that is answered to a line. */
+/** The first line of the answer to a line. */
 const exchange = async (line: string): Promise<string> => {
   const talk = await web.control();
   talk.say(`${line}\n`);
@@ -32,7 +32,7 @@ test("a request that nests too deep is refused, and the supervisor goes on", asy
   expect(await web.info()).toMatchObject({ supervisorDeaths: 0 });
 });
 
-test("a record that nests too deep is put aside, and crank begins without it", async () => {
+test("a record that nests too deep is put aside, and crank starts without it", async () => {
   const path = web.path("web.conf");
   writeFileSync(path, `{"crank":{"version":1,"history":${DEEP}}}\n`);
   const crank = await web.start();
@@ -40,7 +40,7 @@ test("a record that nests too deep is put aside, and crank begins without it", a
   expect(await web.run("--", ...RESPONDER, "one")).toMatchObject({ status: 0 });
 });
 
-scene("a line to einhorn that nests too deep cannot be parsed, and the master's supervisor goes on", async (stage) => {
+scene("a line to einhorn that nests too deep is a parse error, and the master's supervisor goes on", async (stage) => {
   const master = stage.master([]);
   await stage.ready(1);
   for (const line of [DEEP, `{"command":${DEEP}}`, `---%0Acommand: ${DEEP}`])

@@ -1,5 +1,5 @@
-// What crankctl events shows beside deploys: what happens to crank itself and to what it holds, in one row of numbers, each
-// in the words of the log.
+// What crankctl events shows besides deploys: what happens to crank itself and to what it holds, in one sequence of numbers,
+// each event in the words of the log.
 import { describe, expect, test } from "bun:test";
 import { chmodSync } from "node:fs";
 import type { EventEntry } from "../../../src/control/messages.ts";
@@ -11,7 +11,7 @@ import { Service } from "../harness/service.ts";
 import { Upgraded } from "../harness/upgraded.ts";
 import { waitFor } from "../harness/wait.ts";
 
-/** signal(7): what glibc leaves of the real-time signals. */
+/** signal(7): the real-time signals that glibc leaves. */
 const SIGRTMIN = 34;
 
 const web = eachTest(new Service({ flags: ["-verbose"] }));
@@ -19,7 +19,7 @@ const web = eachTest(new Service({ flags: ["-verbose"] }));
 const ofKind = async <K extends EventEntry["kind"]>(kind: K, service: Service = web) =>
   (await service.events()).filter((entry): entry is Extract<EventEntry, { kind: K }> => entry.kind === kind);
 
-/** The event is there, and the log has its sentence once for each event that says so. The events' numbers have no gap. */
+/** The event is there, and the log has its sentence once for each such event. The events' numbers have no gap. */
 const told = async <K extends EventEntry["kind"]>(kind: K, crank: Running, service: Service = web) => {
   const [entry] = await waitFor(kind, async () => {
     const found = await ofKind(kind, service);
@@ -38,7 +38,7 @@ const told = async <K extends EventEntry["kind"]>(kind: K, crank: Running, servi
   return entry;
 };
 
-/** A client that follows over the socket itself: the names and kinds of what comes. */
+/** A client that follows on the socket itself: the names and kinds of what it receives. */
 const following = (): (() => string[]) => {
   const script = `import json, socket, sys
 ctl = socket.socket(socket.AF_UNIX); ctl.connect(sys.argv[1])
@@ -51,7 +51,7 @@ for line in ctl.makefile():
 };
 
 describe("events report", () => {
-  test("the death of a supervisor, to a client that follows, under a name that earlier clients pass over", async () => {
+  test("the death of a supervisor, to a following client, under a name that earlier clients ignore", async () => {
     const crank = await web.start("-linger", "60");
     const seen = following();
     await waitFor("the follower", () => seen().includes("following"));
@@ -72,13 +72,13 @@ describe("events report", () => {
       address: `tcp://127.0.0.1:${web.port}`,
       failure: null,
     });
-    // Others could exchange what is in it.
+    // Other users could change its contents.
     chmodSync(web.directory, 0o777);
     await web.run("--", ...RESPONDER, "two");
     expect(await told("recordFailed", crank)).toMatchObject({ path: web.path("web.conf") });
   });
 
-  test("what is stored for a later worker, which worker gets it, and what is lost, however much it is", async () => {
+  test("which descriptors are stored, which worker gets them, and which are lost, in any number", async () => {
     const crank = await web.start();
     const saying = (...lines: readonly string[]) => [
       "python3",
@@ -117,7 +117,7 @@ describe("events report", () => {
 describe("upgrades are reported", () => {
   const service = eachTest(new Upgraded());
 
-  test("when they begin, are done, refused, and when they fail", async () => {
+  test("when they start, succeed, are refused, and fail", async () => {
     const crank = await service.start();
     await service.deploy("-ready", "delay:0", "--", "sleep", "600");
     expect(await service.ctl("upgrade", "-wait")).toMatchObject({ status: 0 });
@@ -137,7 +137,7 @@ describe("upgrades are reported", () => {
 describe("an adoption", () => {
   const service = eachTest(new Service({ port: "fixed" }));
 
-  test("goes on with the numbers of the crank that was killed", async () => {
+  test("continues the numbers of the crank that was killed", async () => {
     const crank = await service.start();
     await service.deploy("-instances", "2", "--", ...RESPONDER, "one");
     const [first = 0, second = 0] = await service.pids();
@@ -152,7 +152,7 @@ describe("an adoption", () => {
   });
 });
 
-test("a crank that leaves its workers to the next one says so, in the events of both", async () => {
+test("a crank that leaves its workers to the next one says so in the events of both", async () => {
   const service = new Service({ port: "fixed" });
   await service.open();
   try {
@@ -170,7 +170,7 @@ test("a crank that leaves its workers to the next one says so, in the events of 
   }
 });
 
-describe("a process that says much", () => {
+describe("a process that sends many messages", () => {
   test("for a worker to which it does not belong is reported five times a minute", async () => {
     const crank = await web.start();
     await web.ctl("run", "-start", "600", "--", "sleep", "600");
@@ -195,7 +195,7 @@ print("said", flush=True); time.sleep(600)`;
     expect(crank.stderr().match(/to which it does not belong/g)).toHaveLength(10);
   });
 
-  test("that something has failed is reported when it is something else", async () => {
+  test("about its last error is reported when the error changes", async () => {
     const crank = await web.start();
     const worker = `import os, signal, socket
 notify = socket.socket(fileno=int(os.environ["NOTIFY_FD"]))
@@ -206,7 +206,7 @@ notify.send(b"READY=1"); signal.pause()`;
     await crank.wrote("stderr", "Worker 1 reports an error: no space left on device");
   });
 
-  test("of itself while it serves is reported once a minute, and shown as it is", async () => {
+  test("about its status while it serves is reported once a minute, and shown with its newest status", async () => {
     await web.start();
     const worker = `import os, signal, socket
 notify = socket.socket(fileno=int(os.environ["NOTIFY_FD"]))

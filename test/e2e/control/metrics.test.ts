@@ -1,4 +1,4 @@
-// crank -metrics: read by a parser of the format that is not ours, and asked by clients good and bad.
+// crank -metrics, read by an independent parser of the format, and by good and bad clients.
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
@@ -32,10 +32,10 @@ type Sample = {
   readonly value: number;
 };
 
-/** The package of Prometheus' own parser. */
+/** The package of Prometheus's own parser. */
 const PARSER = "python3-prometheus-client";
 
-/** What the parser of Prometheus' own Python client makes of it. */
+/** The result of Prometheus's own Python parser. */
 const parsed = async (text: string): Promise<readonly Sample[]> => {
   const reader = web.bench.start([DEBIANS_PYTHON, "-c", READER], { stdin: "pipe" });
   reader.write(JSON.stringify(text));
@@ -68,7 +68,7 @@ const find = (samples: readonly Sample[], name: string, labels: Record<string, s
       sample.name === name && Object.entries(labels).every(([label, value]) => sample.labels[label] === value),
   )?.value;
 
-/** Connects to the metrics socket without speaking HTTP by itself. */
+/** Connects to the metrics socket without an HTTP client. */
 const open = (
   port: number,
 ): { readonly socket: Socket; readonly heard: () => string; readonly ended: Promise<void> } => {
@@ -84,7 +84,7 @@ const open = (
 
 describe("/metrics", () => {
   needing(PARSER).test(
-    "tells a parser of the format what is the case, in base units, with counters that say so",
+    "is valid for a parser of the format, in base units, with counters typed as counters",
     async () => {
       const crank = await start("-linger", "0", "-bind", web.path('a"b\\c.sock'));
       await run("-instances", "2", "-stop", "0.2");
@@ -129,7 +129,7 @@ describe("/metrics", () => {
     },
   );
 
-  test("answers a hundred clients that ask at the same time, while crankctl is answered too", async () => {
+  test("answers a hundred clients at the same time, while crankctl is answered too", async () => {
     const crank = await start();
     await run();
     const scrapes = Array.from({ length: 100 }, () => ask(crank, "/metrics"));
@@ -142,7 +142,7 @@ describe("/metrics", () => {
     }
   });
 
-  needing(PARSER).test("is served by the crank that adopts the workers of one that was killed", async () => {
+  needing(PARSER).test("is served by the crank that adopts the workers of a killed one", async () => {
     await start();
     await run("-stop", "0.2");
     await web.kill();
@@ -152,7 +152,7 @@ describe("/metrics", () => {
     expect(find(await scrape(next), "crank_worker_starts_total")).toBe(1);
   });
 
-  test("is served on a unix socket, whose file goes with crank", async () => {
+  test("is served on a unix socket, whose file crank removes when it ends", async () => {
     const path = web.path("metrics.sock");
     const crank = await web.start("-metrics", path);
     const answer = await fetch("http://localhost/metrics", { unix: path });
@@ -163,7 +163,7 @@ describe("/metrics", () => {
   });
 });
 
-test("/healthz is 200 while a worker is ready and crank stays", async () => {
+test("/healthz is 200 while a worker is ready and crank is not shutting down", async () => {
   const crank = await start();
   const health = async () => {
     const answer = await ask(crank, "/healthz");
@@ -184,7 +184,7 @@ describe("a wrong request", () => {
     ["GET /metrics\r\n\r\n", 400, "Not an HTTP request"],
     ['{"jsonrpc":"2.0","id":1,"method":"shutdown"}\r\n\r\n', 400, "Not an HTTP request"],
     ["GET /metrics?x=y HTTP/1.0\n\n", 200, "crank_generation"],
-  ])("is answered so, and the connection is closed: %#", async (request, status, text) => {
+  ])("gets its error, and the connection is closed: %#", async (request, status, text) => {
     const crank = await start();
     const client = open(metricsPort(crank));
     client.socket.write(request);
@@ -193,20 +193,20 @@ describe("a wrong request", () => {
     expect(client.heard()).toStartWith(`HTTP/1.1 ${status} `);
   });
 
-  test("that never ends does not keep other clients from asking", async () => {
+  test("that never ends does not block other clients", async () => {
     const crank = await start();
     await run();
     const slow = Array.from({ length: 300 }, () => open(metricsPort(crank)));
     for (const { socket } of slow) socket.write("GET /metrics HTTP/1.1\r\nHost: x\r\n");
-    // The first clients have to go; the last still have time.
+    // The first clients must be dropped; the last still have time.
     await waitFor("the first to be put out", () => slow.filter(({ socket }) => socket.closed).length >= 100);
     expect((await ask(crank, "/metrics")).status).toBe(200);
     expect((await web.ctl("ps")).stdout).toContain("READY");
   });
 });
 
-describe("clients that trickle a request without end", () => {
-  test("wake no supervisor, and hold up no worker's replacement", async () => {
+describe("clients that send an endless request slowly", () => {
+  test("wake no supervisor, and delay no worker's replacement", async () => {
     const crank = await start("-respawn");
     await run();
     const before = await web.ready();
@@ -228,7 +228,7 @@ describe("clients that trickle a request without end", () => {
     expect(Date.now() - begun).toBeLessThan(10_000);
     isOver = true;
     await Promise.all(trickling);
-    // A head that is complete is all that the supervisor hears of.
+    // The supervisor receives only complete request heads.
     expect((await ask(crank, "/healthz")).status).toBe(200);
   });
 });
@@ -243,7 +243,7 @@ describe("-metrics", () => {
     expect([ended.status, ended.stderr]).toEqual([status, expect.stringContaining(sentence)]);
   });
 
-  test("at an address that is taken keeps crank from starting, and names it", async () => {
+  test("at an address in use keeps crank from starting, and the message names it", async () => {
     const taken = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => {} } });
     const address = `127.0.0.1:${taken.port}`;
     const args = ["-metrics", address];

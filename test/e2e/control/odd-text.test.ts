@@ -1,5 +1,5 @@
-// Text at the edges where it goes in and out: lines as long as they may be, bytes that are not UTF-8, halves of surrogate
-// pairs and zero bytes. Each is passed on as it is, or refused with a sentence, and the service lives.
+// Text at the limits of input and output: lines of the greatest length, bytes that are not UTF-8, halves of surrogate pairs
+// and zero bytes. Each is passed on unchanged or refused with a sentence, and the service goes on.
 import { describe, expect, test } from "bun:test";
 import { Buffer } from "node:buffer";
 import { CRANK, CRANKCTL, type Ended, type Running } from "../harness/bench.ts";
@@ -16,7 +16,7 @@ const web = eachTest(new Service({ flags: ["-verbose"] }));
 const run = (shell: string, ...flags: readonly string[]): Promise<Ended> =>
   web.run("-sockets-optional", ...flags, "--", "bash", "-c", shell);
 
-/** Says a line on the control socket. Returns the answer. */
+/** Sends a line to the control socket. Returns the answer. */
 const asked = async (line: string | Uint8Array): Promise<unknown> => {
   const talk = await web.control();
   talk.say(Buffer.concat([Buffer.from(line), Buffer.from("\n")]));
@@ -28,7 +28,7 @@ const asked = async (line: string | Uint8Array): Promise<unknown> => {
 const call = (method: string, params: object, more: object = {}): string =>
   JSON.stringify({ jsonrpc: "2.0", id: 1, method, params, ...more });
 
-/** It is the same process, it answers, and it deploys. */
+/** It is the same process, and it answers and deploys. */
 const expectHealth = async (crank: Running): Promise<void> => {
   expect(isAlive(crank.pid)).toBe(true);
   expect(await run(READY)).toEqual({ status: 0, stdout: "Started successfully\n", stderr: "" });
@@ -56,7 +56,7 @@ describe("a line on the control socket", () => {
     await expectHealth(crank);
   });
 
-  test("with bytes that are not UTF-8, surrogates among them, is refused", async () => {
+  test("with bytes that are not UTF-8, surrogates included, is refused", async () => {
     const crank = await web.start();
     for (const bytes of [[0xff], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xe2, 0x82]]) {
       const line = Buffer.concat([Buffer.from('{"jsonrpc":"2.0","id":1,"method":"'), Buffer.from(bytes)]);
@@ -67,7 +67,7 @@ describe("a line on the control socket", () => {
     await expectHealth(crank);
   });
 
-  test("with an id that is half a surrogate pair, or zero, gets it back", async () => {
+  test("with an id that is half a surrogate pair, or zero, gets the same id back", async () => {
     const crank = await web.start();
     for (const id of ["\ud800", "\udc00x", "\0", "\ufeff", "\u{10ffff}"])
       expect(await asked(call("ps", {}, { id }))).toEqual({ jsonrpc: "2.0", id, result: [] });
@@ -80,7 +80,7 @@ describe("a line on the control socket", () => {
     ["a directory", { command: ["true"], cwd: "/tmp/\ud83d" }, "cwd"],
     ["a variable's value", { command: ["true"], env: { A: "\ude00" } }, "env"],
     ["a variable's name", { command: ["true"], env: { "A\ud800": "1" } }, "env"],
-  ])("does not run something else where %s is half a surrogate pair", async (_, params, where) => {
+  ])("with half a surrogate pair in %s does not run something else", async (_, params, where) => {
     const crank = await web.start();
     expect(await asked(call("run", params))).toMatchObject({
       error: { code: -32602, message: expect.stringContaining(where) },
@@ -90,8 +90,8 @@ describe("a line on the control socket", () => {
   });
 });
 
-describe("what a worker says", () => {
-  test("as its status and not in UTF-8 is passed over, and told with a sentence", async () => {
+describe("a worker's text", () => {
+  test("in its status is ignored and reported if it is not UTF-8", async () => {
     const crank = await web.start();
     const status = `printf 'STATUS=caf\\351 \\355\\240\\200' >&"$NOTIFY_FD";`;
     expect(await run(`${status} ${READY}`)).toMatchObject({ status: 0 });
@@ -100,7 +100,7 @@ describe("what a worker says", () => {
     await expectHealth(crank);
   });
 
-  test("on its output is passed on byte by byte, and shown in UTF-8", async () => {
+  test("on its output is passed on unchanged, and shown as UTF-8", async () => {
     const crank = await web.launch(["bash", "-c", `exec ${web.crankCommand().join(" ")} >${web.path("output")}`]);
     const line = "\\377\\355\\240\\200\\300\\200\\000\\342\\202 \\360\\237\\230\\200";
     expect(await run(`printf 'odd ${line} end\\n'; ${READY}`)).toMatchObject({ status: 0 });
@@ -119,7 +119,7 @@ describe("what a worker says", () => {
   });
 });
 
-describe("a name that is not UTF-8 is refused with a sentence:", () => {
+describe("a name", () => {
   const refused = async (words: string): Promise<void> => {
     const { status, stderr } = await web.bench.run(["bash", "-c", `exec ${CRANK} ${words}`]);
     expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringMatching(/^.*crank: .* is not UTF-8.*\n$/) });
@@ -129,9 +129,9 @@ describe("a name that is not UTF-8 is refused with a sentence:", () => {
     ["the run directory", `-prefix "$PWD"/caf$'\\xe9' -name web -bind 127.0.0.1:0`],
     ["a socket's path", `-prefix "$PWD" -name web -bind "$PWD"/caf$'\\xe9'`],
     ["a surrogate's bytes", `-prefix "$PWD"/x$'\\xed\\xa0\\x80' -name web -bind 127.0.0.1:0`],
-  ])("%s", (_, words) => refused(words));
+  ])("that is not UTF-8 is refused with a sentence: %s", (_, words) => refused(words));
 
-  test("one in UTF-8 serves, whatever the locale is", async () => {
+  test("in UTF-8 works in any locale", async () => {
     const directory = web.path("\u20ac\u{1f600}\u0130");
     const words = ["-prefix", directory, "-name", "web"];
     const env = { LC_ALL: "tr_TR.UTF-8", LANG: "\u00ff" };

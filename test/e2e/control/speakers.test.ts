@@ -1,4 +1,4 @@
-// Which processes may say READY=1 for a worker: its short-lived children always, strangers never.
+// Which processes may send READY=1 for a worker: its short-lived children always, strangers never.
 import { expect, test } from "bun:test";
 import { chmodSync, existsSync } from "node:fs";
 import { needing, ROOT_USER } from "../../needs.ts";
@@ -14,7 +14,7 @@ const REFUSED = "to which it does not belong";
 
 const web = eachTest(new Service({ flags: ["-verbose"] }));
 
-/** Says it as systemd-notify does: a process of its own, gone when it has spoken, and its parent perhaps before. */
+/** Sends it as systemd-notify does: from a process that exits right after it, perhaps after its parent. */
 const SAYING = `import os, socket
 def say():
     if os.fork() == 0:
@@ -25,7 +25,7 @@ def say():
         os._exit(0)
 `;
 
-test("what children say counts even if they end at once, however many they are", async () => {
+test("messages of children count even if the children exit at once, however many they are", async () => {
   const crank = await web.start();
   // In batches, so that the kernel's queue has room for all of them.
   const worker = `${SAYING}
@@ -36,13 +36,13 @@ for batch in range(${CHILDREN / 10}):
     except ChildProcessError: pass
 `;
   await web.ctl("run", "--", "python3", "-c", worker);
-  // What a worker's people have said is heard before its end.
+  // Messages of a worker's processes are read before its end is handled.
   await crank.ended;
   await crank.wrote("stderr", "is ready");
   expect(crank.stderr()).not.toContain(REFUSED);
 });
 
-test("each of many workers becomes ready when a child of it says so", async () => {
+test("each of many workers becomes ready when one of its children says so", async () => {
   const crank = await web.start();
   const worker = `${SAYING}
 say()
@@ -55,7 +55,7 @@ signal.pause()`;
   expect(crank.stderr()).not.toContain(REFUSED);
 });
 
-/** The notify socket of a worker that never says anything, where everybody can get at it. */
+/** The notify socket of a worker that never sends anything, where every user can reach it. */
 const openToAll = async (): Promise<string> => {
   await web.ctl("run", "-start", "600", "--", "sleep", "600");
   await web.started();
@@ -66,7 +66,7 @@ const openToAll = async (): Promise<string> => {
   return path;
 };
 
-/** Says that the worker is ready, as this user, and stays or goes. */
+/** Says that the worker is ready, as this user, and stays or exits. */
 const stranger = (path: string, user: number, then: "stay" | "go"): Running => {
   const program = `import os, socket, sys, time
 os.setgroups([]); os.setgid(int(sys.argv[2])); os.setuid(int(sys.argv[2]))
@@ -77,7 +77,7 @@ if sys.argv[3] == "stay": time.sleep(600)`;
 };
 
 needing(ROOT_USER).test(
-  "a stranger that lives and has the right address is refused, whichever user it runs as",
+  "a stranger that is alive and has the right address is refused, whichever user it runs as",
   async () => {
     const crank = await web.start();
     const path = await openToAll();
@@ -91,7 +91,7 @@ needing(ROOT_USER).test(
   },
 );
 
-needing(ROOT_USER).test("a stranger of another user that has ended before crank looks is refused", async () => {
+needing(ROOT_USER).test("a stranger of another user that exits before crank checks it is refused", async () => {
   const crank = await web.start("-linger", "60");
   const path = await openToAll();
   const supervisor = await waitFor("the supervisor", () => supervisorOf(crank));

@@ -1,4 +1,4 @@
-// Connections to the control socket by clients that may not control: they do not keep the owner out.
+// Connections to the control socket by clients without permission: they do not lock the owner out.
 import { beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync } from "node:fs";
 import { join } from "node:path";
@@ -10,14 +10,14 @@ import { Service } from "../harness/service.ts";
 
 const EINHORN_WORKER = join(ROOT, "test/apps/einhorn/worker.py");
 const NOBODY = 65534;
-/** More than there is room for in all. */
+/** More than the limit of connections in all. */
 const CROWD = 1100;
 
 const web = eachTest(new Service());
-// Another user has to find the way in.
+// Another user must be able to reach it.
 beforeEach(() => chmodSync(web.directory, 0o711));
 
-/** Connects as often as asked, says something (or nothing) each time, and keeps all of them until it is ended. */
+/** Opens this many connections, sends something (or nothing) on each, and keeps them all until it is ended. */
 const CROWDING = `import os, resource, socket, sys, time
 address, user, count, word = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4].encode()
 resource.setrlimit(resource.RLIMIT_NOFILE, (2048, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
@@ -40,13 +40,13 @@ const crowd = async (address: string, user: number, word: string): Promise<Runni
 
 const webSocketFile = (): string => web.path("web.ctl");
 
-/** The owner's question, which has to be answered while the crowd stays. */
+/** The owner's request, which must be answered while the crowd stays. */
 const expectAnswered = async (command: readonly string[], env: Record<string, string> = {}): Promise<void> => {
   expect(await web.bench.run(["timeout", "25", CRANKCTL, ...command, "ps"], { env })).toMatchObject({ status: 0 });
 };
 
-needing(ROOT_USER).describe("more connections than there is room for, which stay", () => {
-  test("over tcp, and never say anything", async () => {
+needing(ROOT_USER).describe("the owner is answered despite more connections than there is room for", () => {
+  test("over tcp that send nothing", async () => {
     const [port = 0] = await freePorts(1);
     const uri = `127.0.0.1:${port}`;
     const secret = { CRANK_CTL_TOKEN: "secret" };
@@ -56,18 +56,18 @@ needing(ROOT_USER).describe("more connections than there is room for, which stay
   });
 
   test.each([
-    ["and never say anything", ""],
-    ["and want what they may not have", '{"jsonrpc":"2.0","id":1,"method":"shutdown"}\n'],
-    ["and say what crank does not understand", "hello\n"],
+    ["send nothing", ""],
+    ["request what they may not have", '{"jsonrpc":"2.0","id":1,"method":"shutdown"}\n'],
+    ["send what crank does not understand", "hello\n"],
     ["and acknowledge", '{"command":"worker:ack","pid":1}\n'],
-  ])("of another user, %s", async (_what, word) => {
+  ])("of another user that %s", async (_what, word) => {
     await web.start();
     chmodSync(webSocketFile(), 0o666);
     await crowd(webSocketFile(), NOBODY, word);
     await expectAnswered(web.own);
   });
 
-  test("of another user, under a front end with a protocol of its own", async () => {
+  test("of another user under a front end with its own protocol", async () => {
     const path = web.path("e.sock");
     const master = web.bench.start([join(ROOT, "bin/einhyrningsins"), "-d", path, "python3", EINHORN_WORKER, "one"]);
     await master.wrote("stdout", "is here");
@@ -78,7 +78,7 @@ needing(ROOT_USER).describe("more connections than there is room for, which stay
 });
 
 describe("wrong tokens on a tcp control address", () => {
-  test("are logged, slow their address down, and do not keep out a client with the right one", async () => {
+  test("are logged, slow their address down, and do not lock out a client with the right one", async () => {
     const [port = 0] = await freePorts(1);
     const uri = `127.0.0.1:${port}`;
     const crank = await web.startWith({ env: { CRANK_CTL_TOKEN: "secret" } }, "-ctl", uri);
@@ -101,7 +101,7 @@ describe("wrong tokens on a tcp control address", () => {
     );
     for (const guess of guesses) await guess.catch(() => {});
     await crank.wrote("stderr", /WARNING: 127\.0\.0\.1 sent a wrong token once; its next connection is delayed by/);
-    // Those that came at once with the first are heard one after the other, after pauses that grow, but for 10 s at most.
+    // Connections that arrived with the first are answered one by one, after pauses that grow up to 10 s.
     expect(answered).toBeLessThan(30);
     const begun = Date.now();
     const asked = [CRANKCTL, "-ctl", uri, "info"];

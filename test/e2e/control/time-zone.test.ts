@@ -8,7 +8,7 @@ import { waitFor } from "../harness/wait.ts";
 const web = eachTest(new Service());
 const terminals = new Terminals(web);
 
-test("a zone that is described as POSIX does is the one of both, and info says it", async () => {
+test("a zone in POSIX notation is used for both, and info shows it", async () => {
   const crank = await web.startWith({ env: { TZ: "XXX-5:30" } });
   const shell = 'echo here; printf READY=1 >&"$NOTIFY_FD"; exec sleep 600';
   await web.run("-sockets-optional", "--", "bash", "-c", shell);
@@ -24,13 +24,13 @@ test("a zone that is described as POSIX does is the one of both, and info says i
 });
 
 test.each([
-  ["a file that is not there", { TZ: ":/nonexistent" }, 0],
+  ["a file that does not exist", { TZ: ":/nonexistent" }, 0],
   ["nothing", { TZ: "" }, 0],
   ["a name in angle brackets", { TZ: "<+0530>-5:30" }, 330],
-  ["what makes no sense", { TZ: "=;\u00ff-99:99:99", LANG: "C" }, 0],
+  ["nonsense", { TZ: "=;\u00ff-99:99:99", LANG: "C" }, 0],
   ["a zone, in a Turkish locale", { TZ: "<+0530>-5:30", LANG: "tr_TR.UTF-8", LC_ALL: "tr_TR.UTF-8" }, 330],
-  ["a zone, in a locale that is none", { TZ: "<-03>3", LANG: "../../../etc", LC_ALL: "\u00ff", LC_TIME: "zz" }, -180],
-] as const)("TZ is %s: all times are of one zone", async (_, env, minutes) => {
+  ["a zone, and an invalid locale", { TZ: "<-03>3", LANG: "../../../etc", LC_ALL: "\u00ff", LC_TIME: "zz" }, -180],
+] as const)("with %s in TZ all times are of one zone", async (_, env, minutes) => {
   const crank = await web.startWith({ env });
   const shell = 'echo here; printf READY=1 >&"$NOTIFY_FD"; exec sleep 600';
   const ctl = (...args: readonly string[]) => web.bench.run(web.ctlCommand(...args), { env });
@@ -50,7 +50,7 @@ test.each([
   for (const text of texts) expect(expected).toContain(text?.[1] ?? "nothing");
 });
 
-test("whatever the zone of the client is, it shows the service's times", async () => {
+test("a client shows the service's times, whatever its own zone", async () => {
   await web.startWith({ env: { TZ: "XXX-5:30" } });
   const shell = 'echo here; printf READY=1 >&"$NOTIFY_FD"; exec sleep 600';
   await web.run("-sockets-optional", "--", "bash", "-c", shell);
@@ -69,7 +69,7 @@ test("whatever the zone of the client is, it shows the service's times", async (
   expect(written).toContain(shown ?? "nothing");
   expect(written).toContain(past?.slice(11, 16) ?? "nothing");
   expect(Math.abs(Date.parse(times.at(-1) ?? "") - Date.now())).toBeLessThan(120_000);
-  // A time without an offset is the service's, too.
+  // A time without an offset is in the service's zone, too.
   const since = (minutes: number): string => new Date(Date.now() + (330 + minutes) * 60_000).toISOString().slice(0, 16);
   expect((await ctl("events", "-once", "-since", since(-5))).stdout).toContain("+05:30");
   expect((await ctl("events", "-once", "-since", since(5))).stdout).toBe("");

@@ -1,4 +1,4 @@
-// The connections that workers hold, as status shows them: counted exactly, held against what workers and clients know.
+// The connections that workers hold, as status shows them: counted exactly, checked against what workers and clients know.
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { connect, type Socket } from "node:net";
@@ -12,7 +12,7 @@ import { Service } from "../harness/service.ts";
 import { waitFor } from "../harness/wait.ts";
 
 const CROWD = join(ROOT, "test/apps/crowd.py");
-/** For 50,000 connections to be there. */
+/** For 50,000 connections to be established. */
 const CROWD_MS = 120_000;
 
 const web = eachTest(new Service());
@@ -21,7 +21,7 @@ web.atEnd(() => {
   for (const client of clients.splice(0)) client.destroy();
 });
 
-/** Deploys the holder: with so many children, each of which accepts so many connections. */
+/** Deploys the holder with this many children, each of which accepts this many connections. */
 const run = (flags: readonly string[], children = 0, most = 1_000_000): Promise<void> =>
   web.deploy("-env", `HOLDER_DIR=${web.directory}`, ...flags, "--", ...HOLDER, String(children), String(most));
 
@@ -34,7 +34,7 @@ const visit = async (target: { port: number; host: string } | { path: string }):
 const sum = (numbers: readonly (number | null | undefined)[]): number =>
   numbers.reduce<number>((total, number) => total + (number ?? Number.NaN), 0);
 
-/** How many connections the processes below a worker say that they hold. */
+/** How many connections the processes of a worker report. */
 const heldBy = async (worker: WorkerInfo, processes: number): Promise<number> => {
   const pid = worker.pid ?? Number.NaN;
   const isTold = (name: string) => new RegExp(`^${worker.id}\\.\\d+$`).test(name);
@@ -48,7 +48,7 @@ const heldBy = async (worker: WorkerInfo, processes: number): Promise<number> =>
   return sum(files.map((name) => Number(readFileSync(web.path(name), "utf8"))));
 };
 
-/** Waits until every client that is connected has been accepted and counted. */
+/** Waits until every connected client is accepted and counted. */
 const counted = (count: number): Promise<Status> =>
   waitFor(`${count} connections`, async () => {
     const seen = await web.status();
@@ -73,14 +73,14 @@ describe("connections", () => {
     for (const worker of seen.workers) expect(worker.usage?.connections).toBe(await heldBy(worker, 1));
     clients.pop()?.destroy();
     clients.pop()?.destroy();
-    // Closed by the client alone, they are the worker's until it has closed them too.
+    // Closed by the client alone, they are the worker's until it closes them too.
     expect((await counted(6)).workers).toHaveLength(2);
     process.kill(seen.workers[0]?.pid ?? Number.NaN, "SIGINT");
     await waitFor("the worker to be gone", async () => (await web.ps()).length === 1);
     await counted(seen.workers[1]?.usage?.connections ?? Number.NaN);
   });
 
-  test("that wait to be accepted are no worker's, and what the kernel drops for a full queue is shown", async () => {
+  test("that wait to be accepted belong to no worker, and drops from a full queue are shown", async () => {
     const crank = await web.start("-bind", "127.0.0.1:0?backlog=1");
     await crank.wrote("stderr", /(Listening on .*\n[\s\S]*){2}/);
     const port = Number([...crank.stderr().matchAll(/:(\d+)$/gm)].at(-1)?.[1]);
@@ -89,7 +89,7 @@ describe("connections", () => {
     const seen = await waitFor("drops", async () => {
       const now = await web.status();
       const [, socket] = now.sockets;
-      // The queue is asked for before the drops are counted.
+      // The queue is read before the drops are counted.
       return (socket?.drops ?? 0) > 0 && socket?.queue === 2 && now;
     });
     expect(seen.sockets[1]).toMatchObject({ connections: 0, queue: 2, limit: 1 });
@@ -97,7 +97,7 @@ describe("connections", () => {
     expect(seen.workers[0]?.usage?.connections).toBe(0);
   });
 
-  test("of workers that drain are shown until they are gone, though crank has closed its sockets for its own end", async () => {
+  test("of draining workers are shown until they are gone, even after crank has closed its sockets to end", async () => {
     const crank = await web.start();
     await run(["-stop", "600"]);
     await visit({ port: web.port, host: "127.0.0.1" });
@@ -123,7 +123,7 @@ describe("connections", () => {
     "are counted exactly when there are %i",
     async (count, children) => {
       await web.start();
-      // No process may have more descriptors than the machine allows: 20,000 or so.
+      // No process may have more descriptors than the machine allows: about 20,000.
       await run(["-instances", "2", "-stop", "1"], children, 15_000);
       const processes = Math.ceil(count / 13_000);
       const crowd = web.bench.start(["python3", CROWD, String(web.port), String(count), String(processes)], {

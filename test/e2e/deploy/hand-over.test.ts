@@ -1,5 +1,5 @@
 // Connections that a worker hands over by their numbers, because it cannot send descriptors itself: the library's servers on
-// Node and Bun, and what crank makes of numbers that are wrong.
+// Node and Bun, and how crank handles wrong numbers.
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { transfer } from "../../../examples/hand-over/client.ts";
@@ -20,7 +20,7 @@ const reload = async (): Promise<void> => {
   expect(await web.ctl("reload", "-wait")).toMatchObject({ status: 0, stderr: "" });
 };
 
-/** So many bytes there and back on one connection, under way during each of the deploys, and handed over in each. */
+/** This many bytes there and back on one connection, in transit during each of the deploys, and handed over in each. */
 const expectEqualThrough = async (deploys: number, crank: Running, total: number): Promise<void> => {
   let done = 0;
   let isServed = false;
@@ -30,7 +30,8 @@ const expectEqualThrough = async (deploys: number, crank: Running, total: number
   });
   // Awaited when the deploys are over.
   transferred.catch(() => {});
-  // A worker that gets its stop signal before it has accepted the connection leaves it in the queue, and has nothing to hand over.
+  // A worker that gets its stop signal before it has accepted the connection leaves it in the queue and has nothing to hand
+  // over.
   await waitFor("the first bytes", () => isServed);
   for (; done < deploys; done++) await reload();
   const { sent, heard } = await transferred;
@@ -52,7 +53,7 @@ test("64 MiB through ten deploys of a server on Bun", async () => {
   await expectEqualThrough(DEPLOYS, crank, 2 ** 26);
 });
 
-test("a hundred idle connections are handed over, and those above the limit are not lost by that", async () => {
+test("a hundred idle connections are handed over, and those above the limit are not lost", async () => {
   const crank = await web.start();
   await web.deploy("-hand-over", "-fd-store", "90", "--", ...NODE, SERVER);
   const clients = await Promise.all(Array.from({ length: 100 }, () => web.talk()));
@@ -69,13 +70,13 @@ test("a hundred idle connections are handed over, and those above the limit are 
   }
 });
 
-test("a process that is not crank's own child is asked for its descriptor all the same", async () => {
+test("crank takes the descriptor of a process that is not its own child, too", async () => {
   await web.start();
   await web.deploy(
     "-hand-over",
     "--",
     "bash",
-    "-c", // The descriptors are the child's own: a shell passes them on.
+    "-c", // The child holds the descriptors: a shell passes them on.
     'trap "kill -TERM \\$child" TERM; (export LISTEN_PID=$BASHPID; exec "$@") & child=$!; wait; wait',
     "bash",
     ...NODE,
@@ -90,7 +91,7 @@ test("a process that is not crank's own child is asked for its descriptor all th
   client.hangUp();
 });
 
-test("where no worker is started after it, a worker keeps its connection and ends it as ever", async () => {
+test("a worker without a successor keeps its connection and ends it as usual", async () => {
   const crank = await web.start();
   await web.deploy("--", ...NODE, SERVER);
   const client = await web.talk();
@@ -125,7 +126,7 @@ test("a worker that the next crank adopted hands over as before", async () => {
 });
 
 describe("a number", () => {
-  /** A worker that says these things at its stop signal, and prints what it hears. */
+  /** A worker that sends these lines at its stop signal, and prints what it receives. */
   const leaving = (...said: readonly string[]): string[] => {
     const lines = [
       "import os, signal, socket",
@@ -141,7 +142,7 @@ describe("a number", () => {
     return ["python3", "-c", lines.join("\n")];
   };
 
-  test("that is not open, or no number, is refused in words, and nothing is stored", async () => {
+  test("that is not an open descriptor is refused with a reason, and nothing is stored", async () => {
     const crank = await web.start();
     await web.deploy(
       "-hand-over",
@@ -160,7 +161,7 @@ describe("a number", () => {
     await crank.wrote("stdout", "given stored\n");
   });
 
-  test("is refused where crank shuts down", async () => {
+  test("is refused while crank shuts down", async () => {
     const crank = await web.start();
     await web.deploy("-hand-over", "--", ...leaving("FDSTORE=1\nFDNUMBER=0"));
     await web.ctl("shutdown", "-wait");

@@ -1,4 +1,4 @@
-// A fleet whose arguments and environments are more than what crank and its keeper say to each other at once.
+// A fleet whose arguments and environments exceed what crank and its keeper can send each other at once.
 import { expect, test } from "bun:test";
 import { eachTest } from "../harness/each-test.ts";
 import { Service } from "../harness/service.ts";
@@ -20,7 +20,7 @@ test("is started as a whole, and ended by SIGTERM", async () => {
   expect(crank.stderr()).not.toContain("supervisor");
 });
 
-test("of workers that the kernel would not execute is refused with a sentence", async () => {
+test("of workers that the kernel refuses to execute is refused with a sentence", async () => {
   await web.start();
   const flags = ["-limit", "stack=1048576", ...variables(3)];
   const refused = await web.ctl("run", ...flags, "--", "sleep", "600");

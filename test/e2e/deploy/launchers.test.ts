@@ -1,4 +1,4 @@
-// crankctl run with a command that does not pass the sockets on: it is replaced or refused before anything is started.
+// crankctl run with a command that does not pass the sockets on: it is replaced or refused before anything starts.
 import { beforeEach, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { eachTest } from "../harness/each-test.ts";
@@ -14,7 +14,7 @@ beforeEach(() => {
   writeFileSync(web.path("package.json"), JSON.stringify({ scripts }));
 });
 
-test("npm start runs a plain script itself, and says so", async () => {
+test("npm start with a plain script runs the script itself, and crankctl says so", async () => {
   await web.start();
   const { status, stderr } = await web.run("-cwd", web.directory, "--", "npm", "start");
   expect(stderr).toBe(
@@ -24,13 +24,13 @@ test("npm start runs a plain script itself, and says so", async () => {
   expect(await web.get()).toBe("production\n");
 });
 
-test("the package.json is that of the directory in which crankctl is called", async () => {
+test("package.json is read from the directory where crankctl is called", async () => {
   await web.start();
   const ended = await web.bench.run(web.ctlCommand("run", "-wait", "--", "npm", "start"), { cwd: web.directory });
   expect(ended.status).toBe(0);
 });
 
-test("another script is refused at once, with what to run instead, and nothing is started", async () => {
+test("another script is refused at once, with the command to run instead, and nothing starts", async () => {
   await web.start();
   const { status, stderr } = await web.run("-cwd", web.directory, "--", "npm", "run", "typescript");
   expect(stderr).toBe(
@@ -40,7 +40,7 @@ test("another script is refused at once, with what to run instead, and nothing i
   expect(await web.ps()).toEqual([]);
 });
 
-test("what the script holds cannot write to the terminal", async () => {
+test("the script's text cannot control the terminal", async () => {
   await web.start();
   writeFileSync(web.path("package.json"), JSON.stringify({ scripts: { start: "echo '\u001b]0;title\u0007'" } }));
   const { status, stderr } = await web.run("-cwd", web.directory, "--", "npm", "start");
@@ -49,7 +49,7 @@ test("what the script holds cannot write to the terminal", async () => {
   expect(stderr).not.toContain("\u001b");
 });
 
-test("with -sockets-optional the command stays as it is", async () => {
+test("with -sockets-optional the command is not changed", async () => {
   await web.start();
   const flags = ["-sockets-optional", "-ready", "delay:0.1", "-cwd", web.directory];
   expect(await web.run(...flags, "--", "node", "--watch", "server.cjs")).toMatchObject({ status: 0, stderr: "" });

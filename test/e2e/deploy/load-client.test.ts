@@ -1,4 +1,4 @@
-// The load clients themselves: a client that does not notice what goes wrong would prove nothing about crank.
+// The load clients themselves: a client that misses failures would prove nothing about crank.
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { Clients } from "../../../examples/demo/clients.ts";
@@ -16,7 +16,7 @@ const faulty = async (misdeed: string): Promise<number> => {
   return Number(await waitFor("the server's port", () => server.stdout().includes("\n") && server.stdout().trim()));
 };
 
-/** A port at which nothing listens, and that no other process gets from the kernel. */
+/** A port at which nothing listens, and that the kernel gives to no other process. */
 const closedPort = async (): Promise<number> => {
   const [port = 0] = await freePorts(1);
   return port;
@@ -29,8 +29,8 @@ describe("the load client counts", () => {
   test.each([
     ["a request that is reset", "reset", anew, "reset"],
     ["a staying connection that is reset", "reset", stays, "reset"],
-    ["a request that is answered by half", "cut", anew, "cut"],
-    ["a staying connection that is closed without a word", "hang-up", stays, "cut"],
+    ["a request with half an answer", "cut", anew, "cut"],
+    ["a staying connection that is closed without notice", "hang-up", stays, "cut"],
   ] as const)("%s", async (_, misdeed, clients, counted) => {
     const load = new Load({ port: await faulty(misdeed), ...clients });
     await waitFor(`something ${counted}`, () => load.counts[counted] > 3);
@@ -40,7 +40,7 @@ describe("the load client counts", () => {
     expect(problems).not.toHaveLength(0);
   });
 
-  test("a connection that is refused", async () => {
+  test("a refused connection", async () => {
     const load = new Load({ port: await closedPort(), ...anew });
     await waitFor("refusals", () => load.counts.refused > 3);
     expect(await load.stop()).toMatchObject({ answered: 0, reset: 0, cut: 0 });
@@ -51,8 +51,8 @@ describe("the demo's clients count", () => {
   test.each([
     ["a request that is reset", "reset", anew, "reset"],
     ["a WebSocket that is reset", "reset", stays, "reset"],
-    ["a request that is answered by half", "cut", anew, "cut"],
-    ["a WebSocket that is closed without a word", "cut", stays, "cut"],
+    ["a request with half an answer", "cut", anew, "cut"],
+    ["a WebSocket that is closed without notice", "cut", stays, "cut"],
   ] as const)("%s", async (_, misdeed, options, counted) => {
     const clients = new Clients({ port: await faulty(misdeed), ...options });
     await waitFor(`something ${counted}`, () => clients.counts[counted] > 3);
@@ -63,7 +63,7 @@ describe("the demo's clients count", () => {
     expect(clients.problems).not.toHaveLength(0);
   });
 
-  test("a connection that is refused", async () => {
+  test("a refused connection", async () => {
     const clients = new Clients({ port: await closedPort(), ...anew });
     await waitFor("refusals", () => clients.counts.refused > 3);
     await clients.stop();

@@ -7,7 +7,7 @@ import { signal, supervisorOf } from "../harness/processes.ts";
 import { Service } from "../harness/service.ts";
 import { waitFor } from "../harness/wait.ts";
 
-/** Its clients are sent on one after the other, so that a rollout goes on while the last worker still drains. */
+/** Its clients are sent on one by one, so that a rollout continues while the last worker still drains. */
 const SERVER = [compiled("worker"), "-drain", "500"];
 
 const KILL_EVERY_MS = 200;
@@ -19,7 +19,7 @@ const deploy = async (version: number, ...flags: string[]): Promise<void> => {
   expect(ended).toMatchObject({ status: 0, stdout: "Started successfully\n" });
 };
 
-/** Deploys under load and says what the clients saw. */
+/** Deploys under load and returns what the clients saw. */
 const deployUnderLoad = async (deploys: number, flags: readonly string[]) => {
   await deploy(0, ...flags);
   const load = new Load({ port: web.port, anew: 50, pauseMs: 20, stays: 500, talkMs: 1000 });

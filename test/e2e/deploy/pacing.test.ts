@@ -1,4 +1,4 @@
-// The pace of deploys, and workers that are replaced for their age, from outside.
+// The pace of deploys, and the replacement of old workers, seen from outside.
 import { beforeEach, expect, test } from "bun:test";
 import { join } from "node:path";
 import type { Status, WorkerInfo } from "../../../src/control/messages.ts";
@@ -20,7 +20,7 @@ const statusWhen = (what: string, holds: (status: Status) => boolean): Promise<S
   });
 const pids = (workers: readonly WorkerInfo[]): number[] => workers.map(({ pid }) => pid ?? 0);
 
-test("a pause lies between every two replacements, and behind none", async () => {
+test("a pause follows every replacement but the last", async () => {
   await web.run("-instances", "3", ...app("one"));
   expect(await web.run("-pause", "0.4", ...app("two"))).toMatchObject({ status: 0 });
   const all = await web.events();
@@ -42,7 +42,7 @@ test("a pause lies between every two replacements, and behind none", async () =>
   }
 });
 
-test("a rollout that pauses says so, replaces a worker that dies, and a rollback does not wait", async () => {
+test("a rollout that pauses says so, replaces a worker that dies, and does not delay a rollback", async () => {
   await web.run("-instances", "3", ...app("one"));
   const before = pids((await web.status()).workers);
   await web.ctl("run", "-pause", "3600", ...app("two"));
@@ -62,7 +62,7 @@ test("a rollout that pauses says so, replaces a worker that dies, and a rollback
   expect(pids(after.workers).some((pid) => before.includes(pid))).toBeTrue();
 });
 
-test("no more workers drain than may, whatever their generations, and the rollout that waits says so", async () => {
+test("no more workers drain than allowed, whatever their generations, and the waiting rollout says so", async () => {
   await web.run("-instances", "2", "-stop", "3600", "-draining", "3", ...app("one", "deaf"));
   await web.run(...app("two", "deaf"));
   const drained = await web.status();
@@ -81,7 +81,7 @@ test("no more workers drain than may, whatever their generations, and the rollou
   for (const pid of pids(complete.workers)) await web.ctl("kill", "-signal", "KILL", "-pid", String(pid));
 });
 
-test("workers that are too old are replaced one by one, each by one that serves before it goes", async () => {
+test("workers that are too old are replaced one by one, each by one that serves first", async () => {
   await web.run("-instances", "2", "-max-age", "1", ...app("one"));
   const first = pids((await web.status()).workers);
   await waitFor("the end of the first workers", () => !first.some(isAlive));
@@ -90,7 +90,7 @@ test("workers that are too old are replaced one by one, each by one that serves 
   const serving = new Set<number>();
   for (const entry of await web.events()) {
     if (entry.kind === "workerReady") serving.add(entry.worker);
-    // One that was still starting when the deploy came goes too.
+    // A worker that was still starting at the deploy goes too.
     if (entry.kind === "workerStopping" && serving.delete(entry.worker)) expect(serving.size).toBeGreaterThanOrEqual(2);
   }
   const dismissed = (await web.events()).filter((entry) => entry.kind === "workerDismissed");
@@ -99,7 +99,7 @@ test("workers that are too old are replaced one by one, each by one that serves 
   expect(pids((await web.status()).workers)).toEqual(last);
 });
 
-test("a worker that has grown too large with what it has started is replaced, and the others stay", async () => {
+test("a worker whose process tree has grown too large is replaced, and the others stay", async () => {
   const flags = ["-instances", "2", "-max-memory", "64", "-memory-interval", "1"];
   await web.run(...flags, "--", "python3", join(ROOT, "test/apps/hoarder.py"));
   // Measured, and found small enough.

@@ -1,4 +1,4 @@
-// Releases behind a link that is moved: what a deploy takes, what is started again, and what a rollback leads to.
+// Releases behind a link that is moved: what a deploy starts, what is restarted, and what a rollback returns to.
 import { beforeEach, describe, expect, test } from "bun:test";
 import {
   chmodSync,
@@ -29,7 +29,7 @@ beforeEach(() => {
 const release = (name: string): string => service.path(`releases/${name}`);
 const current = (): string => service.path("current");
 
-/** A release has a program of its own, which answers with the release's name. */
+/** Each release has its own program, which answers with the release's name. */
 const makeRelease = (name: string): void => {
   mkdirSync(release(name), { recursive: true });
   const path = join(release(name), "serve");
@@ -43,7 +43,7 @@ const moveLink = (name: string): void => {
   renameSync(`${current()}.new`, current());
 };
 
-/** Runs crankctl in a directory, as a shell that went there by this path. */
+/** Runs crankctl in a directory, as a shell that entered it by this path. */
 const ctlIn = (directory: string, ...args: readonly string[]): Promise<Ended> =>
   service.bench.run(service.ctlCommand(...args), {
     cwd: directory,
@@ -75,7 +75,7 @@ const respawn = async (): Promise<void> => {
 };
 
 describe("a deploy follows the link", () => {
-  test("in which crank and crankctl were called: reload runs what it leads to now", async () => {
+  test("through which crank and crankctl were called: reload runs its current target", async () => {
     await startIn(current());
     await succeed(ctlIn(current(), "run", "-wait", "--", "./serve"));
     await answers("1");
@@ -87,7 +87,7 @@ describe("a deploy follows the link", () => {
     await succeed(service.ctl("reload", "-wait"));
   });
 
-  test("when SIGHUP asks for it", async () => {
+  test("on SIGHUP", async () => {
     const crank = await startIn(service.directory);
     await succeed(ctlIn(current(), "run", "-wait", "--", "./serve"));
     moveLink("2");
@@ -96,7 +96,7 @@ describe("a deploy follows the link", () => {
     await answers("2");
   });
 
-  test("that -cwd names, and so does a run that gives no command", async () => {
+  test("that -cwd names, and so does a run without a command", async () => {
     await startIn(service.directory);
     await succeed(ctlIn(service.directory, "run", "-wait", "-cwd", "current", "--", "current/serve"));
     await answers("1");
@@ -109,7 +109,7 @@ describe("a deploy follows the link", () => {
     });
   });
 
-  test("and a command runs in the directory in which it was given, whatever the last one's was", async () => {
+  test("and each command runs in the directory where it was given, whatever the last one's was", async () => {
     await startIn(service.directory);
     await succeed(ctlIn(release("1"), "run", "-wait", "--", "./serve"));
     await succeed(ctlIn(release("2"), "run", "-wait", "--", "./serve"));
@@ -117,7 +117,7 @@ describe("a deploy follows the link", () => {
     expect(await directoryOf()).toBe(release("2"));
   });
 
-  test("but a PWD that is not true counts for nothing", async () => {
+  test("but ignores a PWD that is wrong", async () => {
     await startIn(service.directory);
     const command = service.ctlCommand("run", "-wait", "--", "./serve");
     await succeed(service.bench.run(command, { cwd: release("2"), env: { PWD: current() } }));
@@ -126,8 +126,8 @@ describe("a deploy follows the link", () => {
   });
 });
 
-describe("what was deployed stays what it was", () => {
-  test("for a worker that is started again between the move of the link and the deploy", async () => {
+describe("the deployed release stays the same", () => {
+  test("for a worker that is restarted between the move of the link and the deploy", async () => {
     await startIn(service.directory, "-respawn");
     await succeed(ctlIn(service.directory, "run", "-wait", "-cwd", "current", "--", "current/serve"));
     moveLink("2");
@@ -172,7 +172,7 @@ describe("what was deployed stays what it was", () => {
   });
 });
 
-test("a program that finds what belongs to it by its name finds that of its release", async () => {
+test("a program that finds its files by its own name finds those of its release", async () => {
   const python = realpathSync("/usr/bin/python3");
   for (const name of ["1", "2"]) symlinkSync(python, join(release(name), "interpreter"));
   await startIn(service.directory, "-respawn");
@@ -185,8 +185,8 @@ test("a program that finds what belongs to it by its name finds that of its rele
   expect(readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0")[0]).toBe(join(release("1"), "interpreter"));
 });
 
-describe("when what was deployed is gone", () => {
-  test("a worker that is started again runs what was given, and that is said", async () => {
+describe("when the deployed release is gone", () => {
+  test("a restarted worker runs the command as given, and crank says so", async () => {
     const crank = await startIn(service.directory, "-respawn");
     await succeed(ctlIn(service.directory, "run", "-wait", "-cwd", "current", "--", "current/serve"));
     moveLink("2");

@@ -1,4 +1,4 @@
-// The example server as its readers run it: under crank, with clients that hold WebSockets.
+// The example server as users run it: under crank, with clients that hold WebSockets.
 import { describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ const SERVER = join(ROOT, "examples/websocket-server/server.ts");
 
 const web = eachTest(new Service());
 
-/** The command that runs the example; for Node 20, which runs no TypeScript, it is bundled first. */
+/** The command that runs the example; for Node 20, which cannot run TypeScript, it is bundled first. */
 const serverOn = (runtime: "Bun" | "Node"): readonly string[] => {
   if (runtime === "Bun") return [process.execPath, SERVER];
   const bundle = web.path("server.mjs");
@@ -31,25 +31,22 @@ const deploy = async (version: number, command: readonly string[]): Promise<void
 const noneIsStopping = async (): Promise<boolean> => (await web.ctl("ps", "-stopping", "-json")).stdout.trim() === "[]";
 
 describe("the example WebSocket server", () => {
-  test.each(["Bun", "Node"] as const)(
-    "on %s is replaced without a client noticing more than a move",
-    async (runtime) => {
-      await web.start();
-      const command = serverOn(runtime);
-      await deploy(1, command);
-      const clients = new Clients({ port: web.port, stays: 40, talkMs: 50, anew: 5, pauseMs: 10 });
-      await waitFor("the clients that stay", () => clients.staying === 40);
-      await deploy(2, command);
-      await waitFor("the old workers to be gone", () => noneIsStopping());
-      await waitFor("the clients that stay", () => clients.staying === 40);
-      const before = clients.counts.messages;
-      await waitFor("messages to be answered again", () => clients.counts.messages > before);
-      await clients.stop();
-      expect(clients.counts).toMatchObject({ refused: 0, reset: 0, cut: 0 });
-      expect(clients.counts.moved).toBeGreaterThanOrEqual(40);
-      expect(clients.counts.answered).toBeGreaterThan(0);
-    },
-  );
+  test.each(["Bun", "Node"] as const)("on %s is replaced, and its clients notice only a move", async (runtime) => {
+    await web.start();
+    const command = serverOn(runtime);
+    await deploy(1, command);
+    const clients = new Clients({ port: web.port, stays: 40, talkMs: 50, anew: 5, pauseMs: 10 });
+    await waitFor("the clients that stay", () => clients.staying === 40);
+    await deploy(2, command);
+    await waitFor("the old workers to be gone", () => noneIsStopping());
+    await waitFor("the clients that stay", () => clients.staying === 40);
+    const before = clients.counts.messages;
+    await waitFor("messages to be answered again", () => clients.counts.messages > before);
+    await clients.stop();
+    expect(clients.counts).toMatchObject({ refused: 0, reset: 0, cut: 0 });
+    expect(clients.counts.moved).toBeGreaterThanOrEqual(40);
+    expect(clients.counts.answered).toBeGreaterThan(0);
+  });
 
   test("reads frames that arrive in any pieces", () => {
     const bytes = Buffer.concat([serverFrame(OPCODES.text, "short"), serverFrame(OPCODES.text, "x".repeat(300))]);

@@ -1,5 +1,5 @@
-// crank as root where other users can write: what they have put in its way is never used, followed or waited for, and what it
-// refuses it names. And what its workers of another user must still reach.
+// crank as root where other users can write: files that they put in its place are never used, followed or waited for, and
+// those that it refuses it names. And the files that its workers of another user must still reach.
 import { beforeEach, expect, test } from "bun:test";
 import {
   chmodSync,
@@ -29,7 +29,7 @@ const asRoot = needing(ROOT_USER);
 const web = eachTest(new Service());
 beforeEach(() => chmodSync(web.directory, 0o755));
 
-/** A directory of `uid`'s. */
+/** A directory owned by `uid`. */
 const directory = (name: string, mode: number, uid = 0): string => {
   mkdirSync(web.path(name));
   chownSync(web.path(name), uid, uid);
@@ -37,7 +37,7 @@ const directory = (name: string, mode: number, uid = 0): string => {
   return web.path(name);
 };
 
-/** Makes a fifo, or a file, of another user's. */
+/** Makes a fifo, or a file, owned by another user. */
 const theirs = async (path: string, kind: "fifo" | "file"): Promise<void> => {
   if (kind === "fifo") await web.bench.run(["mkfifo", path]);
   else writeFileSync(path, "theirs");
@@ -48,7 +48,7 @@ const theirs = async (path: string, kind: "fifo" | "file"): Promise<void> => {
 const crank = (prefix: string, ...args: readonly string[]): Promise<Ended> =>
   web.bench.run([CRANK, "-prefix", prefix, "-name", "web", "-bind", "127.0.0.1:0", ...args]);
 
-/** It ends at once, with a sentence that names the path. */
+/** crank ends at once, with a sentence that names the path. */
 const refuses = async (prefix: string, named: string, why: string): Promise<void> => {
   const { status, stderr } = await crank(prefix);
   expect(status).toBe(1);
@@ -84,7 +84,7 @@ asRoot.test(
   },
 );
 
-asRoot.test("a journal of another user's is refused", async () => {
+asRoot.test("a journal owned by another user is refused", async () => {
   const prefix = directory("prefix", 0o755);
   const run = directory("prefix/web.run", 0o711);
   await theirs(join(run, "journal"), "file");
@@ -92,7 +92,7 @@ asRoot.test("a journal of another user's is refused", async () => {
 });
 
 asRoot.test(
-  "what others put in crank's way in a sticky directory is refused at once: fifos, files, links, endless records",
+  "files of other users in a sticky directory are refused at once: fifos, files, links, endless records",
   async () => {
     const sticky = directory("sticky", 0o1777);
     const ways: readonly (readonly [string, string, () => unknown])[] = [
@@ -122,7 +122,7 @@ asRoot.test(
 );
 
 asRoot.test(
-  "a service starts in a sticky directory, past names that others have taken, and follows none of their links",
+  "a service starts in a sticky directory, avoids names that others have taken, and follows none of their links",
   async () => {
     const sticky = directory("sticky", 0o1777);
     writeFileSync(web.path("victim"), "precious");
@@ -156,7 +156,7 @@ if not os.path.islink(path):
 signal.pause()`;
 
 asRoot.test(
-  "the control socket in a worker's own directory is given to it, and never what a link in its place leads to",
+  "the control socket in a worker's own directory is given to its user, and never the target of a link in its place",
   async () => {
     const app = directory("app", 0o755, NOBODY);
     writeFileSync(web.path("victim"), "root's");
@@ -194,7 +194,7 @@ asRoot.test(
   },
 );
 
-asRoot.test("a control socket with a group is for that group's members, and for no other user", async () => {
+asRoot.test("a control socket with a group is open to that group's members, and to no other user", async () => {
   const control = web.path("web.ctl");
   const asNobody = (...args: readonly string[]) =>
     web.bench.run([
@@ -234,7 +234,7 @@ signal.pause()`;
 });
 
 asRoot.test(
-  "a run directory that the worker's user cannot pass is named: in the log, and where the deploy fails",
+  "a run directory that the worker's user cannot enter is named in the log and in the deploy's error",
   async () => {
     const closed = directory("closed", 0o700);
     const running = await web.launch([CRANK, "-prefix", closed, "-name", "web", "-bind", "127.0.0.1:0"]);
@@ -247,7 +247,7 @@ asRoot.test(
   },
 );
 
-asRoot.test("a worker that could only be ready through such a directory is refused before it starts", async () => {
+asRoot.test("a worker that can become ready only through such a directory is refused before it starts", async () => {
   const closed = directory("closed", 0o700);
   const running = await web.launch([CRANK, "-prefix", closed, "-name", "web", "-bind", "127.0.0.1:0"]);
   const run = (...flags: readonly string[]): Promise<Ended> => {
@@ -271,7 +271,7 @@ const READY_BY_DESCRIPTOR = `import os, signal
 os.write(int(os.environ.get("NOTIFY_FD", 4)), b"READY=1")
 signal.pause()`;
 
-asRoot.test("einhorn in another user's directory serves, and says what it does without", async () => {
+asRoot.test("einhorn in another user's directory serves, and says what it does not have", async () => {
   const app = directory("app", 0o755, NOBODY);
   const words = ["-d", join(app, "einhorn.sock"), "-b", "127.0.0.1:0", "-m", "0.1", "--", "sleep", "600"];
   const running = web.bench.start([join(ROOT, "bin/einhorn"), ...words], { env: { TMPDIR: web.directory } });
@@ -281,7 +281,7 @@ asRoot.test("einhorn in another user's directory serves, and says what it does w
   expect(readdirSync(app).filter((name) => name.endsWith(".run"))).toEqual([]);
 });
 
-test("paths that are too long for a socket are refused at the start, by their path and the limit", async () => {
+test("paths that are too long for a socket are refused at the start, with the path and the limit", async () => {
   const long = directory("d".repeat(90 - web.directory.length), 0o755, process.getuid?.() ?? 0);
   const notify = await crank(long);
   expect(notify).toMatchObject({ status: 1 });

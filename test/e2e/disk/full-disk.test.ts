@@ -1,4 +1,5 @@
-// A service whose disk fills up for longer than the journal's reserve lasts, and whose keeper is killed before there is room again.
+// A service whose disk stays full for longer than the journal's reserve lasts, and whose keeper is killed before there is
+// room again.
 import { expect } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, truncateSync } from "node:fs";
 import type { Status, WorkerInfo } from "../../../src/control/messages.ts";
@@ -15,7 +16,7 @@ import { waitFor } from "../harness/wait.ts";
 const web = eachTest(new Service());
 
 needing(ROOT_USER).test(
-  "the next crank knows every worker, though no journal tells of them",
+  "the next crank knows every worker, though no journal lists them",
   async () => {
     const disk = web.path("disk");
     mkdirSync(disk);
@@ -43,7 +44,7 @@ needing(ROOT_USER).test(
     expect(await run("-instances", "2")).toMatchObject({ status: 0 });
     const fill = () => web.bench.run([...inside, "sh", "-c", `cat /dev/zero >> "${disk}/ballast"`]);
     await fill();
-    // A spec that is long: a few deploys of it are more than is kept free for the journal.
+    // A long spec: a few deploys of it need more than is reserved for the journal.
     const long = `WORDS=${"x".repeat(30_000)}`;
     const warning = "The journal cannot be written to disk";
     let status = "";
@@ -68,7 +69,7 @@ needing(ROOT_USER).test(
       const known = (await workers()).map(({ pid }) => pid);
       return known.length >= 2 && before.every((pid) => known.includes(pid) || !isAlive(pid));
     });
-    // A rollout that the disk has interrupted may still be going on.
+    // A rollout that the full disk interrupted may still be in progress.
     await waitFor("a deploy", async () => (await run("-instances", "1")).status === 0);
     await waitFor("the end of all that there were", () => before.every((pid) => !isAlive(pid)));
     next.signal("SIGTERM");

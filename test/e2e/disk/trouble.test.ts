@@ -1,5 +1,5 @@
-// What may go wrong with the machine while crank runs: its supervisor cannot be started, its disk is full. Workers go on,
-// and so does crank when it is over.
+// Faults of the machine while crank runs: its supervisor cannot be started, its disk is full. Workers go on, and crank goes
+// on when the fault is over.
 import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -18,7 +18,7 @@ const web = eachTest(new Service());
 describe("a supervisor", () => {
   const service = eachTest(new Upgraded());
 
-  test("that cannot be started is started again and again, and workers go on meanwhile", async () => {
+  test("that cannot be started is retried, and workers go on meanwhile", async () => {
     const flag = service.path("fails");
     const real = join(CRANK, "../runtime");
     const faltering = installRuntime(service.path("two"), `[ -e "${flag}" ] && exit 1\nexec "${real}" "$@"`);
@@ -30,14 +30,14 @@ describe("a supervisor", () => {
     signal(await waitFor("the supervisor", () => supervisorOf(crank)), "SIGKILL");
     await crank.wrote("stderr", "it exited with status 1; workers keep running, and crank retries");
     expect(await service.ask()).toBe(before);
-    // A request made now is answered when it works again.
+    // A request sent now is answered when it works again.
     const asked = service.run(...RESPONDER, "two");
     rmSync(flag);
     expect(await asked).toMatchObject({ status: 0, stdout: "Started successfully\n" });
     expect(isAlive(crank.pid)).toBe(true);
   });
 
-  test("is started although everything that was installed is gone", async () => {
+  test("starts although all installed files are gone", async () => {
     const crank = await service.start("-linger", "60");
     rmSync(service.path("one"), { recursive: true });
     signal(await waitFor("the supervisor", () => supervisorOf(crank)), "SIGKILL");
@@ -45,7 +45,7 @@ describe("a supervisor", () => {
   });
 });
 
-test("a program that is damaged is named in one sentence after a few attempts", async () => {
+test("a damaged program is named in one sentence after a few attempts", async () => {
   const crank = installDamaged(web.path("damaged"));
   const ended = await web.bench.run([crank, ...web.own, "-bind", "127.0.0.1:0"]);
   expect(ended.status).toBe(1);
@@ -54,9 +54,9 @@ test("a program that is damaged is named in one sentence after a few attempts", 
 });
 
 needing(mountNamespaces()).test(
-  "a deploy on a full disk stands, says that it is not recorded, and the next one is, when there is room again",
+  "a deploy on a full disk stands and is reported as not recorded, and the next one is recorded when there is room",
   async () => {
-    // A disk of its own, which is gone with crank.
+    // A disk of its own, which is removed with crank.
     const disk = web.path("disk");
     mkdirSync(disk);
     const mount = `mount -t tmpfs -o size=256k crank-test "${disk}" && exec "$@"`;
@@ -79,7 +79,7 @@ needing(mountNamespaces()).test(
     expect(readFileSync(join(seen, "web.conf"), "utf8")).toBe(record);
     expect((await ctl("status")).stdout).toContain("The record cannot be written");
     truncateSync(ballast, 0);
-    // It is written by itself as soon as there is room.
+    // crank writes it as soon as there is room.
     await waitFor("the record", () => readFileSync(join(seen, "web.conf"), "utf8").includes("two"));
     await crank.wrote("stderr", "web.conf was written again, with the current generation");
     expect((await ctl("status")).stdout).not.toContain("The record cannot be written");

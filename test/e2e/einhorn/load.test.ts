@@ -7,7 +7,7 @@ import { Load } from "../harness/load.ts";
 import { isAlive } from "../harness/processes.ts";
 import { waitFor } from "../harness/wait.ts";
 
-/** This worker says READY=1, as crank's do. */
+/** This worker sends READY=1, as crank's do. */
 const FLAGS = ["-s", "0", "-m", "manual", "-b", "127.0.0.1:0"];
 const WORKER = [compiled("worker"), "-drain", "300", "v1"];
 
@@ -29,7 +29,7 @@ test("replacements under load refuse and reset no connection", async () => {
   }
 }, 120_000);
 
-test("a hundred upgrades in a row, asked for on one connection, leave the master as it was", async () => {
+test("a hundred upgrades in a row, requested on one connection, leave the master unchanged", async () => {
   const stage = new Stage();
   const master = stage.start([...FLAGS, ...WORKER]);
   const load = new Load({ port: await portOf(stage), anew: 5, pauseMs: 50, stays: 20, talkMs: 500 });
@@ -58,7 +58,7 @@ test("a hundred upgrades in a row, asked for on one connection, leave the master
 
 const descriptors = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
 
-/** What the keeper has in memory for itself alone. */
+/** The keeper's private memory. */
 const kilobytes = (pid: number): number =>
   [...readFileSync(`/proc/${pid}/smaps_rollup`, "utf8").matchAll(/^Private_\w+: +(\d+) kB$/gm)].reduce(
     (sum, match) => sum + Number(match[1]),

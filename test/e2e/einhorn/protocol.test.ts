@@ -1,4 +1,4 @@
-// einhorn's line protocol, spoken byte for byte and by a client in Ruby that has the standard library only.
+// einhorn's line protocol, spoken byte by byte, and by a client in Ruby that uses only the standard library.
 import { describe, expect } from "bun:test";
 import { join } from "node:path";
 import { EINHORN_COMMANDS } from "../../../src/control/dialects/einhorn.ts";
@@ -26,7 +26,7 @@ describe("the protocol", () => {
     expect(unknown).toStartWith('---%0Amessage: "Unrecognized command: \\"100%25\\"');
   });
 
-  scene("answers what is no request, and goes on", async (stage) => {
+  scene("answers invalid requests, and goes on", async (stage) => {
     const master = stage.master([]);
     const [pid] = await stage.ready(1);
     const bomb = `a: &a [x,x,x,x,x,x,x,x,x]${"bcdefgh".replace(/./g, (name, at) => `%0A${name}: &${name} [${`*${"abcdefg"[at]},`.repeat(8)}*${"abcdefg"[at]}]`)}`;
@@ -41,7 +41,7 @@ describe("the protocol", () => {
     expect(isAlive(master.pid)).toBe(true);
   });
 
-  scene("ends the workers by the signal that die names, and refuses one that does not exist", async (stage) => {
+  scene("ends the workers by the signal that die names, and refuses an unknown signal", async (stage) => {
     const master = stage.master([]);
     const [pid = 0] = await stage.ready(1);
     expect(await stage.sh("die NOSUCH")).toBe('Invalid signal: "NOSUCH"');
@@ -96,7 +96,7 @@ describe("the protocol", () => {
     expect(await stage.sh("config {cmd: x}")).toContain('"cmd" cannot be changed');
   });
 
-  scene("leaves room for crankctl and for READY=1", async (stage) => {
+  scene("accepts crankctl and READY=1", async (stage) => {
     stage.start(["-m", "manual", "python3", join(ROOT, "examples/workers/worker.py")]);
     await stage.ready(1);
     const ps = await stage.bench.run([join(ROOT, "bin/crankctl"), "-ctl", stage.socket, "ps"]);

@@ -51,7 +51,7 @@ describe("the master", () => {
 });
 
 describe("--reexec-as", () => {
-  scene("is checked and started with the command lines that wrappers know, descriptors open", async (stage) => {
+  scene("is checked and started with the command lines that wrappers expect, with open descriptors", async (stage) => {
     const command = wrapper(stage, `shift; [ "$1" = --upgrade-check ] || ls /proc/$$/fd >"$0.open"; ${EXECUTES}`);
     stage.master(["--reexec-as", `${command} 'two words'`]);
     const python = /:cmd:\n {2}- "?([^"\n]+)/.exec(await stage.state(/:acked: true/))?.[1];
@@ -64,7 +64,7 @@ describe("--reexec-as", () => {
     expect(readFileSync(`${command}.open`, "utf8").split("\n")).toContain(fd);
   });
 
-  scene("leaves what later workers are started with", async (stage) => {
+  scene("changes the settings of later workers", async (stage) => {
     const limits = "ulimit -S -c 0; ulimit -S -n 123";
     const base = `export TEST_ADDED=here; unset TEST_TAKEN; umask 027; cd /usr; ${limits}`;
     const command = wrapper(stage, `${base}; exec nice -n 2 $EINHORN "$@"`);
@@ -84,7 +84,7 @@ describe("--reexec-as", () => {
       expect(proc("status")).toMatch(/^Umask:\t0027$/m);
       expect(proc("limits")).toMatch(/^Max open files +123 /m);
       expect(proc("limits")).toMatch(/^Max core file size +0 /m);
-      // What the first one left is where the second one begins.
+      // The second one starts from what the first one left.
       expect(niceOf(pid)).toBe(Math.min(19, nice + 2 * upgrade));
     }
     await waitFor("three environments", () => environments(master).length === 3);
@@ -96,7 +96,7 @@ describe("--reexec-as", () => {
     }
   });
 
-  scene("may lead to another directory, where a relative program is another one", async (stage) => {
+  scene("may change the directory, where a relative path is another program", async (stage) => {
     for (const release of ["one", "two"]) {
       await stage.bench.run(["mkdir", stage.path(release)]);
       const script = `#!/bin/sh\necho worker of ${release}\nexec sleep 600\n`;
@@ -111,7 +111,7 @@ describe("--reexec-as", () => {
     await waitFor("the second", () => master.stdout().includes("worker of two"));
   });
 
-  scene("may fork, and wait for what it started", async (stage) => {
+  scene("may fork, and wait for its child", async (stage) => {
     const command = wrapper(stage, '[ "$1" = --upgrade-check ] && exit 0; $EINHORN "$@" <&0 & wait');
     const master = stage.master(["--reexec-as", command]);
     const [old = 0] = await stage.ready(1);

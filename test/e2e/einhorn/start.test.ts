@@ -1,4 +1,4 @@
-// einhorn from outside: its command line, its files, how it shows itself, and its shell.
+// einhorn from outside: its command line, its files, its process title, and its shell.
 import { describe, expect } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { EINHORN, EINHORNSH, scene, titleOf } from "../harness/einhorn.ts";
@@ -45,7 +45,7 @@ describe("the command line", () => {
     expect(await stage.sh("state")).toContain(":seconds: 0.1");
   });
 
-  scene("--upgrade-check ends with 0, and --version says which", async ({ bench }) => {
+  scene("--upgrade-check ends with 0, and --version prints the version", async ({ bench }) => {
     expect((await bench.run([EINHORN, "--upgrade-check", "--", "true"])).status).toBe(0);
     expect((await bench.run([EINHORN, "--version"])).stdout).toStartWith("einhorn 1.1.1 (crank ");
   });
@@ -63,7 +63,7 @@ describe("the log", () => {
     ] as const) {
       const [socket, pid, lock] = ["s", "p", "l"].map((name) => stage.path(`${name}${flag}`));
       const files = ["-d", socket ?? "", "-e", pid ?? "", "-f", lock ?? ""];
-      // The worker ends before its time: an error.
+      // The worker ends too early: an error.
       const other = stage.start([flag, ...files, "-m", "60", "-s", "60", "true"]);
       await waitFor(`${mark} in the log`, () => other.stderr().includes(`[MASTER ${other.pid}] ${mark}`));
       if (flag === "-v") await other.wrote("stderr", "INFO");
@@ -73,7 +73,7 @@ describe("the log", () => {
 });
 
 describe("the files", () => {
-  scene("are named after -c, and all but the lock file go with the master", async (stage) => {
+  scene("are named after -c, and all but the lock file are removed with the master", async (stage) => {
     const master = stage.start(["-c", "blue", "-m", "0", "sleep", "600"]);
     const path = (suffix: string): string => stage.path(`einhorn-blue.${suffix}`);
     await waitFor(
@@ -97,7 +97,7 @@ describe("the files", () => {
     expect(readFileSync(stage.path("einhorn.pid"), "utf8")).toBe(String(master.pid));
   });
 
-  scene("that are no sockets are not removed", async (stage) => {
+  scene("that are not sockets are not removed", async (stage) => {
     writeFileSync(stage.socket, "precious");
     expect((await stage.start(["true"]).ended).status).toBe(1);
     expect(readFileSync(stage.socket, "utf8")).toBe("precious");
@@ -113,7 +113,7 @@ describe("the files", () => {
 });
 
 describe("the process title", () => {
-  scene("is the command behind einhorn:", async (stage) => {
+  scene("is the command after einhorn:", async (stage) => {
     const master = stage.start(["-m", "0", "--", "sleep", "600"]);
     await stage.ready(1);
     expect(titleOf(master.pid)).toBe("einhorn: sleep 600");
@@ -124,7 +124,7 @@ describe("the process title", () => {
     await waitFor("the title", () => titleOf(master.pid) === "einhorn: ruby red");
   });
 
-  scene("keeps to its place, and leaves what workers get alone", async (stage) => {
+  scene("stays within its memory, and does not change what workers get", async (stage) => {
     const words = "x".repeat(20_000);
     const master = stage.start(
       ["-m", "0", "-c", "y".repeat(200), "-d", stage.socket, "sh", "-c", `echo $1 $X; exec sleep 600`, "sh", words],
@@ -148,7 +148,7 @@ describe("einhornsh", () => {
     expect(await stage.sh("louder; quieter")).toMatch(/^Verbosity set to 0\n+Verbosity set to 1$/);
   });
 
-  scene("greets on a terminal alone", async (stage) => {
+  scene("greets only on a terminal", async (stage) => {
     const master = stage.start(["-m", "0", "sleep", "600"]);
     await stage.ready(1);
     const shell = `echo exit | USER=me script -qec '${EINHORNSH} -d ${stage.socket}' /dev/null`;

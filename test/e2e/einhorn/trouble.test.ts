@@ -1,4 +1,4 @@
-// Upgrades of einhorn's master that fail, or take long: what becomes of workers, clients and those that wait.
+// Upgrades of einhorn's master that fail, or take long: the effect on workers, clients and waiting requests.
 import { describe, expect } from "bun:test";
 import { existsSync, writeFileSync } from "node:fs";
 import { Client, EINHORN, EXECUTES, type Stage, scene, wrapper } from "../harness/einhorn.ts";
@@ -21,7 +21,7 @@ describe("an upgrade that fails", () => {
     scene(`because its command ${what} is reported, and the next one succeeds`, async (stage) => {
       const command = stage.path("command");
       if (script !== null) writeFileSync(command, script, { mode: 0o755 });
-      // Whatever does not hang has its time, however busy the machine is.
+      // Commands that do not hang get enough time, however busy the machine is.
       const patience = what.startsWith("hangs") ? "3" : "60";
       const master = stage.master(["-n", "2", "--reexec-as", command, "--reexec-timeout", patience]);
       const before = await stage.ready(2);
@@ -37,7 +37,7 @@ describe("an upgrade that fails", () => {
 });
 
 describe("while a slow command is being executed", () => {
-  /** Waits for a file before it goes on. */
+  /** Waits for a file before it continues. */
   const slow = (stage: Stage): { readonly command: string; go(): void; readonly begun: () => Promise<true> } => {
     const command = wrapper(
       stage,
@@ -68,28 +68,23 @@ describe("while a slow command is being executed", () => {
     expect((await stage.ready(2)).some((pid) => between.includes(pid))).toBe(false);
   });
 
-  scene(
-    "clients stay connected, half a line of theirs counts, and they get their messages afterwards",
-    async (stage) => {
-      const { command, go, begun } = slow(stage);
-      stage.master(["--reexec-as", command]);
-      await stage.ready(1);
-      const [one, two] = [new Client(stage.socket), new Client(stage.socket)];
-      one.write('{"command":"upgrade","id":"7"}\n');
-      expect(await one.line(1)).toBe(
-        '---%0Amessage: Upgrading smoothly, as commanded%0Arequest_id: "7"%0Await: true%0A',
-      );
-      two.write('{"command":"ehlo","id":');
-      await begun();
-      go();
-      const messages = await one.messages(/Upgrade done/);
-      for (const message of messages.slice(0, -1)) expect(message).toEndWith('request_id: "7"%0Await: true%0A');
-      expect(messages.at(-1)).toBe('---%0Amessage: Upgrade done%0Arequest_id: "7"%0A');
-      two.write("8}\n");
-      expect(await two.line(1)).toContain("request_id: 8");
-      for (const client of [one, two]) client.close();
-    },
-  );
+  scene("clients stay connected, their half lines count, and they get their messages afterwards", async (stage) => {
+    const { command, go, begun } = slow(stage);
+    stage.master(["--reexec-as", command]);
+    await stage.ready(1);
+    const [one, two] = [new Client(stage.socket), new Client(stage.socket)];
+    one.write('{"command":"upgrade","id":"7"}\n');
+    expect(await one.line(1)).toBe('---%0Amessage: Upgrading smoothly, as commanded%0Arequest_id: "7"%0Await: true%0A');
+    two.write('{"command":"ehlo","id":');
+    await begun();
+    go();
+    const messages = await one.messages(/Upgrade done/);
+    for (const message of messages.slice(0, -1)) expect(message).toEndWith('request_id: "7"%0Await: true%0A');
+    expect(messages.at(-1)).toBe('---%0Amessage: Upgrade done%0Arequest_id: "7"%0A');
+    two.write("8}\n");
+    expect(await two.line(1)).toContain("request_id: 8");
+    for (const client of [one, two]) client.close();
+  });
 
   scene("another upgrade follows the first one, and both clients are answered", async (stage) => {
     const { command, go, begun } = slow(stage);
@@ -106,7 +101,7 @@ describe("while a slow command is being executed", () => {
     expect(isAlive(master.pid)).toBe(true);
   });
 
-  scene("a shutdown is not held up, and the client that waits is answered", async (stage) => {
+  scene("a shutdown is not delayed, and the waiting client is answered", async (stage) => {
     const { command, begun } = slow(stage);
     const master = stage.master(["--reexec-as", command]);
     await stage.ready(1);

@@ -10,7 +10,7 @@ describe("an upgrade", () => {
     ["upgrade", "Upgrading smoothly, as commanded"],
     ["upgrade_fleet", "Upgrading fleet, as commanded"],
   ] as const)
-    scene(`by ${command} replaces all workers and tells how it goes`, async (stage) => {
+    scene(`by ${command} replaces all workers and reports its progress`, async (stage) => {
       const master = stage.master(["-n", "2"]);
       const before = await stage.ready(2);
       const lines = (await stage.sh(command)).split("\n");
@@ -30,7 +30,7 @@ describe("an upgrade", () => {
     await waitFor("SIGKILL in the log", () => / Stopping worker 1 .* with SIGKILL/.test(master.stderr()));
   });
 
-  // What the log says of starts and ends is in the order in which they were decided.
+  // The log lists starts and ends in the order in which they were decided.
   const most = (log: string, one: RegExp, less: RegExp, from = 0): number => {
     let [count, highest] = [from, 0];
     for (const line of log.split("\n")) {
@@ -41,11 +41,11 @@ describe("an upgrade", () => {
     return highest;
   };
 
-  /** Waits until the log has said it so often. */
+  /** Waits until the log has it this many times. */
   const told = (master: Running, what: RegExp, times: number): Promise<true> =>
     waitFor(`${times} times ${what}`, () => (master.stderr().match(what)?.length ?? 0) >= times);
 
-  scene("has no more workers that get ready at a time than --max-unacked", async (stage) => {
+  scene("has no more starting workers at a time than --max-unacked", async (stage) => {
     const master = stage.master(["-v", "-n", "4", "-s", "0.01", "--max-unacked", "1"], "v1", "slow=0.1");
     await stage.ready(4);
     await told(master, / is ready/gi, 4);
@@ -64,7 +64,7 @@ describe("an upgrade", () => {
     expect(most(master.stderr(), / Starting worker/, / Stopping worker/)).toBe(4);
   });
 
-  scene("without --max-upgrade-additional is bound by the pace alone", async (stage) => {
+  scene("without --max-upgrade-additional is limited by the pace alone", async (stage) => {
     const master = stage.master(["-v", "-n", "3", "-s", "0.01", "--max-unacked", "3"], "v1", "slow=2");
     await stage.ready(3);
     expect(await stage.sh("upgrade")).toEndWith("Upgrade done");
@@ -72,7 +72,7 @@ describe("an upgrade", () => {
     expect(most(master.stderr(), / Starting worker/, / Stopping worker/)).toBe(6);
   });
 
-  scene("takes what --drop-env-var names out of the environment of later workers", async (stage) => {
+  scene("removes what --drop-env-var names from the environment of later workers", async (stage) => {
     const args = ["-m", "manual", "--drop-env-var", "TEST_SECRET", "python3", WORKER, "v1", "ack", "environment"];
     const master = stage.start(args, { TEST_SECRET: "x" });
     await stage.ready(1);

@@ -1,4 +1,4 @@
-// einhorn from outside: what its workers get, how they get ready, how they are started again, and its signals.
+// einhorn from outside: what its workers get, how they become ready, how they are restarted, and its signals.
 import { describe, expect } from "bun:test";
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { isAlive } from "../harness/processes.ts";
 import { waitFor } from "../harness/wait.ts";
 
 describe("workers", () => {
-  scene("get their environment, a group of their own, and are ready by worker:ack", async (stage) => {
+  scene("get their environment and their own process group, and become ready by worker:ack", async (stage) => {
     const master = stage.master(["-n", "2", "-l", "7", "-b", "127.0.0.1:0,n,zz"], "v1", "environment");
     const pids = await stage.ready(2);
     await waitFor("both environments", () => master.stdout().match(/^\{.*\}$/gm)?.length === 2);
@@ -32,7 +32,7 @@ describe("workers", () => {
     expect(sockets.map(({ limit }: { limit: number }) => limit)).toEqual([7, 7]);
   });
 
-  scene("get a descriptor that is connected to the control socket, with -g", async (stage) => {
+  scene("get a descriptor connected to the control socket with -g", async (stage) => {
     const worker = ["python3", WORKER, "v1", "ack-fd", "environment"];
     const master = stage.start(["-g", "-m", "manual", "-n", "2", "-b", "127.0.0.1:0", ...worker]);
     await stage.ready(2);
@@ -41,18 +41,21 @@ describe("workers", () => {
     expect(await stage.sh("state")).toContain(":command_socket_as_fd: true");
   });
 
-  scene("cannot be started with -g while the control socket cannot be reached, and are when it can", async (stage) => {
-    const worker = ["python3", WORKER, "v1", "ack-fd"];
-    const master = stage.start(["-g", "-m", "manual", "-s", "0.1", "-b", "127.0.0.1:0", ...worker]);
-    const [pid = 0] = await stage.ready(1);
-    renameSync(stage.socket, stage.path("elsewhere"));
-    process.kill(pid, "SIGKILL");
-    await waitFor("the failure", () => master.stderr().includes("failed: connect: no such file or directory"));
-    renameSync(stage.path("elsewhere"), stage.socket);
-    await stage.ready(1);
-  });
+  scene(
+    "cannot be started with -g while the control socket is unreachable, and start when it is reachable",
+    async (stage) => {
+      const worker = ["python3", WORKER, "v1", "ack-fd"];
+      const master = stage.start(["-g", "-m", "manual", "-s", "0.1", "-b", "127.0.0.1:0", ...worker]);
+      const [pid = 0] = await stage.ready(1);
+      renameSync(stage.socket, stage.path("elsewhere"));
+      process.kill(pid, "SIGKILL");
+      await waitFor("the failure", () => master.stderr().includes("failed: connect: no such file or directory"));
+      renameSync(stage.path("elsewhere"), stage.socket);
+      await stage.ready(1);
+    },
+  );
 
-  scene("have the nice level of --nice, and the master its own", async (stage) => {
+  scene("have the nice level of --nice, and the master has its own", async (stage) => {
     const master = stage.master(["--nice", "15:17"]);
     const [pid = 0] = await stage.ready(1);
     expect([niceOf(master.pid), niceOf(pid)]).toEqual([15, 17]);
@@ -76,13 +79,13 @@ describe("workers", () => {
     expect(said).toEqual([`-n 15 -p ${master.pid}`, `-n 17 -p ${pid}`].sort());
   });
 
-  scene("go on when the command of --nice fails, which the log says", async (stage) => {
+  scene("go on when the command of --nice fails, and the log says so", async (stage) => {
     const master = stage.master(["--nice", "15:17:exit 3;"]);
     await stage.ready(1);
     await waitFor("the word", () => master.stderr().includes("--nice: the command exit 3; exited with status 3"));
   });
 
-  scene("are executed by the path at which PATH has their program", async (stage) => {
+  scene("are executed by the path that PATH gives for their program", async (stage) => {
     stage.start(["-m", "0", "sleep", "600"]);
     const [pid = 0] = await stage.ready(1);
     const [program, ...args] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
@@ -90,7 +93,7 @@ describe("workers", () => {
     expect(args).toEqual(["600", ""]);
   });
 
-  scene("get ready by living alone where -m says so, whatever they acknowledge", async (stage) => {
+  scene("become ready by age alone where -m says so, whatever they acknowledge", async (stage) => {
     const master = stage.start(["-m", "600", "-b", "127.0.0.1:0", "python3", WORKER, "v1", "ack"]);
     await waitFor("the acknowledgement", () => master.stdout().includes("answered"));
     expect(await stage.sh("state")).toContain(":acked: false");
@@ -100,7 +103,7 @@ describe("workers", () => {
     "in Ruby and shell work too",
     async (stage) => {
       stage.start(["-m", "manual", "-b", "127.0.0.1:0", "ruby", join(ROOT, "test/apps/einhorn/worker.rb"), "v1"]);
-      // Its answer is waited for by the Ruby worker, and the connection ends without one.
+      // The Ruby worker waits for its answer, and the connection ends without one.
       await stage.state(/:acked: true/);
       const other = new Stage();
       try {
@@ -113,7 +116,7 @@ describe("workers", () => {
     ["ruby"],
   );
 
-  scene("that die are started again, in the place that is free, also before they are ready", async (stage) => {
+  scene("that die are started again with the free index, also before they are ready", async (stage) => {
     const flag = join(stage.bench.directory, "flag");
     stage.master(["-n", "2"], "v1", `dies=${flag}`);
     const [first = 0, second = 0] = await stage.ready(2);
@@ -133,7 +136,7 @@ describe("workers", () => {
     await waitFor("the worker's end", () => !isAlive(pid));
   });
 
-  scene("go on when the master is killed, and the next one takes them over, and their sockets", async (stage) => {
+  scene("go on when the master is killed, and the next one takes over them and their sockets", async (stage) => {
     const flags = ["-n", "2", "-b", "127.0.0.1:0"];
     const master = stage.master(flags);
     const before = await stage.ready(2);
@@ -169,7 +172,7 @@ describe("a signal", () => {
       await waitFor("the worker's end", () => !isAlive(pid));
     });
 
-  scene("SIGQUIT leaves workers behind that it does not end, and they go on writing", async (stage) => {
+  scene("SIGQUIT leaves workers behind that survive it, and they can still write", async (stage) => {
     const master = stage.master([], "v1", "deaf");
     const [pid = 0] = await stage.ready(1);
     master.signal("SIGQUIT");

@@ -1,4 +1,4 @@
-// einhyrningsinsctl from outside: what it sends, prints and ends with, one command at a time and as a shell.
+// einhyrningsinsctl from outside: what it sends, prints and exits with, one command at a time and as a shell.
 import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { Bench, type Ended } from "../harness/bench.ts";
@@ -8,7 +8,7 @@ import { waitFor } from "../harness/wait.ts";
 const ctl = (stage: Stage, ...args: readonly string[]): Promise<Ended> =>
   stage.bench.run([EINHYRNINGSINSCTL, "-d", stage.socket, ...args]);
 
-/** A master that notes every line and answers each with its number; it ends with the first connection. */
+/** A master that records every line and answers each with its number; it ends with the first connection. */
 const RECORDER = `import os, socket, sys
 s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1] + ".new"); s.listen(); os.rename(sys.argv[1] + ".new", sys.argv[1])
 c, _ = s.accept(); lines = c.makefile("rb"); number = 0
@@ -39,7 +39,7 @@ describe("einhyrningsinsctl -e", () => {
     expect(await ctl(stage, "-e", "bogus")).toMatchObject({ status: 0, stdout: "Missing or unhandled 'command'\n" });
   });
 
-  scene("says that the master has gone without an answer, and ends with 255", async (stage) => {
+  scene("says that the master has gone without an answer, and exits with 255", async (stage) => {
     await recorder(stage, 2);
     const ended = await ctl(stage, "-e", "inc");
     expect(ended).toMatchObject({
@@ -68,7 +68,7 @@ describe("the shell", () => {
   const typed = (stage: Stage, lines: string) =>
     stage.bench.run(["sh", "-c", `printf '${lines}' | "$@"`, "sh", EINHYRNINGSINSCTL, "-d", stage.socket]);
 
-  scene("answers every line of its input in order, and ends with it", async (stage) => {
+  scene("answers every line of its input in order, and ends at the end of the input", async (stage) => {
     const master = stage.master([], "v1");
     await workers(master, 1);
     const ended = await typed(stage, "version\\n\\n  signal CONT \\nbogus\\n");
@@ -81,7 +81,7 @@ describe("the shell", () => {
     expect((await typed(stage, "quit\\nversion\\n")).stdout).not.toContain("0.2.0");
   });
 
-  scene("has a prompt, a history and the completion of commands on a terminal", async (stage) => {
+  scene("has a prompt, a history and completion of commands on a terminal", async (stage) => {
     const master = stage.start(["-n", "1", "python3", WORKER, "v1"]);
     await workers(master, 1);
     const terminal = `import os, pty, select, sys, time

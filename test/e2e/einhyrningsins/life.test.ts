@@ -8,12 +8,12 @@ import { Load } from "../harness/load.ts";
 import { isAlive, signal, supervisorOf } from "../harness/processes.ts";
 import { waitFor } from "../harness/wait.ts";
 
-/** So many attempts that a busy machine, on which a worker does not get there within 3 s, changes nothing. */
+/** Enough attempts for a busy machine, on which a worker may not get there within 3 s. */
 const PATIENT = ["-r", "20"];
-/** This worker says READY=1, as crank's do: it is healthy as soon as it is there. */
+/** This worker sends READY=1, as crank's do: it is healthy at once. */
 const QUICK = [compiled("worker"), "v1"];
 
-/** Waits until the log has so many workers started, and gives their pids in order. */
+/** Waits until the log shows this many started workers, and returns their pids in order. */
 const started = (master: Running, count: number): Promise<number[]> =>
   waitFor(`${count} started`, () => {
     const found = [...master.stderr().matchAll(/Started worker \d+ \(pid (\d+)/g)].map((match) => Number(match[1]));
@@ -43,14 +43,14 @@ describe("an infant", () => {
     expect(await answerFrom(master)).toBe(`v1 ${workersOf(master).at(-1)}`);
   });
 
-  scene("that does not acknowledge with -m is terminated and started again, as often as -r says", async (stage) => {
+  scene("that does not acknowledge with -m is terminated and retried as often as -r says", async (stage) => {
     const script = 'trap "echo got TERM; exit 0" TERM; trap "" USR2; while :; do sleep 0.1; done';
     const ended = await stage.start(["-m", "-r", "2", "sh", "-c", script]).ended;
     expect(ended).toMatchObject({ status: 0, stdout: "got TERM\ngot TERM\n" });
     expect(ended.stderr.match(/Started worker/g)).toHaveLength(2);
   });
 
-  scene("that dies is started again, and with its last attempt its place is given up", async (stage) => {
+  scene("that dies is started again, and is given up after its last attempt", async (stage) => {
     const flag = stage.path("flag");
     const master = stage.start(["-n", "2", "-r", "3", "sh", "-c", `[ -e ${flag} ] && exit 3; exec sleep 600`]);
     await inPlace(master, 1);
@@ -63,12 +63,15 @@ describe("an infant", () => {
     expect(isAlive(other)).toBe(true);
   });
 
-  scene("of the first start that never gets healthy ends it when it was the only one, with 0", async (stage) => {
-    const ended = await stage.start(["-r", "2", "sh", "-c", "echo here; exit 3"]).ended;
-    expect(ended).toMatchObject({ status: 0, stdout: "here\nhere\n" });
-  });
+  scene(
+    "that never becomes healthy in the first start ends einhyrningsins with 0 if it was the only one",
+    async (stage) => {
+      const ended = await stage.start(["-r", "2", "sh", "-c", "echo here; exit 3"]).ended;
+      expect(ended).toMatchObject({ status: 0, stdout: "here\nhere\n" });
+    },
+  );
 
-  scene("whose program cannot be started is an error that is said", async (stage) => {
+  scene("whose program cannot be started is reported as an error", async (stage) => {
     const ended = await stage.start(["no-such-program-anywhere"]).ended;
     expect(ended.status).toBe(1);
     expect(ended.stderr).toContain("command not found: no-such-program-anywhere");
@@ -85,7 +88,7 @@ describe("a healthy worker", () => {
     expect(await stage.status(/1 wanted: 1 healthy/)).toContain(`pid ${next}: healthy`);
   });
 
-  scene("that dies is replaced also when the supervisor is killed with it", async (stage) => {
+  scene("that dies together with the supervisor is replaced", async (stage) => {
     const master = stage.start(["-b", "127.0.0.1:0", ...QUICK]);
     await inPlace(master, 1);
     const [pid = 0] = await started(master, 1);
@@ -99,7 +102,7 @@ describe("a healthy worker", () => {
 
 describe("SIGHUP", () => {
   scene(
-    "starts a successor for every worker at once, and each that is healthy releases one by SIGUSR2",
+    "starts a successor for every worker at once, and each healthy successor stops one old worker with SIGUSR2",
     async (stage) => {
       const master = stage.start(["-n", "3", "-b", "127.0.0.1:0", ...QUICK]);
       await inPlace(master, 1);
@@ -107,14 +110,14 @@ describe("SIGHUP", () => {
       const all = await started(master, 6);
       const old = all.slice(0, 3);
       await waitFor("the old ones to be gone", () => !old.some(isAlive));
-      // What is said of it comes behind what is done.
+      // The log is written after the action.
       for (const pid of old) await waitFor(`word of ${pid}'s release`, () => released(master, pid));
       expect(all.slice(3).every(isAlive)).toBe(true);
       expect(await stage.status(/3 healthy, 0 infant, 0 shutting/)).toContain("3 wanted");
     },
   );
 
-  scene("whose successors die leaves those that are there, and another one goes through", async (stage) => {
+  scene("whose successors die leaves the old workers running, and the next one succeeds", async (stage) => {
     const flag = stage.path("flag");
     const script = `[ -e ${flag} ] && exit 3; exec ${QUICK.join(" ")}`;
     const master = stage.start(["-n", "2", "-r", "2", "-b", "127.0.0.1:0", "sh", "-c", script]);
@@ -131,7 +134,7 @@ describe("SIGHUP", () => {
     await waitFor("the old ones to be gone", () => !old.some(isAlive));
   });
 
-  scene("in the middle of an upgrade is one more after it, and gives those that drain no successors", async (stage) => {
+  scene("in the middle of an upgrade is one more after it, and draining workers get no successors", async (stage) => {
     const master = stage.start(["sh", "-c", 'trap "" USR2; while :; do sleep 0.1; done']);
     await inPlace(master, 1);
     master.signal("SIGHUP");
@@ -145,7 +148,7 @@ describe("SIGHUP", () => {
 });
 
 describe("a signal", () => {
-  scene("of those that are passed on reaches every worker", async (stage) => {
+  scene("that is passed on reaches every worker", async (stage) => {
     const master = stage.master(["-n", "2"], "v1");
     await workers(master, 2);
     for (const name of ["SIGTTIN", "SIGTTOU", "SIGUSR1", "SIGCONT"] as const) {
@@ -155,7 +158,7 @@ describe("a signal", () => {
   });
 
   for (const name of ["SIGINT", "SIGUSR2"] as const)
-    scene(`${name} asks the workers by SIGUSR2, and ends with 0 when they are gone`, async (stage) => {
+    scene(`${name} stops the workers with SIGUSR2, and ends with 0 when they are gone`, async (stage) => {
       const master = stage.master(["-n", "2"], "v1");
       const pids = await workers(master, 2);
       master.signal(name);
@@ -166,7 +169,7 @@ describe("a signal", () => {
     });
 
   for (const name of ["SIGTERM", "SIGQUIT"] as const)
-    scene(`${name} ends the workers by SIGTERM, and einhyrningsins with 0`, async (stage) => {
+    scene(`${name} stops the workers with SIGTERM, and einhyrningsins ends with 0`, async (stage) => {
       const master = stage.master([], "v1", "deaf");
       const [pid] = await workers(master, 1);
       master.signal(name);
@@ -186,7 +189,7 @@ describe("a signal", () => {
     await master.wrote("stderr", "was killed by SIGKILL");
   });
 
-  scene("SIGTERM after SIGINT does not wait for the first to be heeded", async (stage) => {
+  scene("SIGTERM after SIGINT takes effect at once", async (stage) => {
     const master = stage.master([], "v1", "deaf");
     const [pid] = await workers(master, 1);
     master.signal("SIGINT");
@@ -200,7 +203,7 @@ describe("a signal", () => {
 test("replacements under load refuse and reset no connection", async () => {
   const bench = new Bench();
   const flags = ["-d", `${bench.directory}/control`, "-n", "2", "-b", "127.0.0.1:0"];
-  // This worker says READY=1, as crank's do: it is healthy at once.
+  // This worker sends READY=1, as crank's do: it is healthy at once.
   const master = bench.start([EINHYRNINGSINS, ...flags, compiled("worker"), "-drain", "300", "v1"]);
   await waitFor("the start", () => master.stderr().includes("Rolled out generation 1"));
   const load = new Load({ port: portOf(master), anew: 50, pauseMs: 20, stays: 200, talkMs: 500 });

@@ -1,4 +1,4 @@
-// einhyrningsins' line protocol byte for byte, from a plain socket: what each command answers, and what bad lines do.
+// einhyrningsins' line protocol byte by byte, from a plain socket: what each command answers, and what bad lines do.
 import { describe, expect } from "bun:test";
 import { CRANKCTL, type Running } from "../harness/bench.ts";
 import { type Stage, said, scene, workers, workersOf } from "../harness/einhyrningsins.ts";
@@ -7,7 +7,7 @@ import { waitFor } from "../harness/wait.ts";
 
 const line = (command: string, ...args: string[]): string => `${JSON.stringify({ command, args })}\n`;
 
-/** Sends the lines, and expects exactly these bytes to come back. */
+/** Sends the lines, and expects exactly these bytes back. */
 const expectAnswer = async (stage: Stage, sent: string | Uint8Array, answer: string): Promise<void> => {
   expect(await stage.exchange(sent, answer.length)).toBe(answer);
 };
@@ -19,7 +19,7 @@ const served = async (stage: Stage, ...flags: string[]): Promise<Running> => {
 };
 
 describe("the commands", () => {
-  scene("ehlo, version, and what is no command", async (stage) => {
+  scene("ehlo, version and an unknown command are answered", async (stage) => {
     await served(stage);
     await expectAnswer(stage, line("ehlo"), '"Hi there!"\n\r');
     await expectAnswer(stage, line("version"), '"einhyrningsinsctl 0.2.0"\n');
@@ -37,7 +37,7 @@ describe("the commands", () => {
       expect(text).toMatch(new RegExp(`^ +${command} `, "m"));
   });
 
-  scene("inc starts one more worker, dec shuts one down, and the last one ends it all", async (stage) => {
+  scene("inc starts one more worker, dec stops one, and einhyrningsins ends with the last one", async (stage) => {
     const master = await served(stage);
     await expectAnswer(stage, line("inc"), '"Spawned! Went from 1 to 2"\n');
     await workers(master, 2);
@@ -67,14 +67,14 @@ describe("the commands", () => {
     expect(workersOf(master)).toHaveLength(4);
   });
 
-  scene("die asks every worker to go, and ends with 0", async (stage) => {
+  scene("die stops every worker, and einhyrningsins ends with 0", async (stage) => {
     const master = await served(stage, "-n", "2");
     await expectAnswer(stage, line("die"), '"Sent shutdown to all children!"\n');
     expect((await master.ended).status).toBe(0);
     expect(master.stdout().match(/got SIGUSR2/g)).toHaveLength(2);
   });
 
-  scene("signal takes names with SIG and without, in capitals or not, and no others", async (stage) => {
+  scene("signal takes names with and without SIG, in upper or lower case, and no others", async (stage) => {
     const master = await served(stage);
     for (const [index, name] of ["HUP", "SIGHUP", "hup"].entries()) {
       await expectAnswer(stage, line("signal", name), '"Signalled all children!"\n');
@@ -91,7 +91,7 @@ describe("the commands", () => {
     await waitFor("the worker to be gone", () => !workersOf(master).some((pid) => isAlive(pid)));
   });
 
-  scene("status tells the master's pid, how many are wanted, and how each worker is", async (stage) => {
+  scene("status shows the master's pid, the wanted number of workers, and each worker", async (stage) => {
     const master = await served(stage, "-n", "2");
     const [first = 0, second = 0] = workersOf(master);
     const text: unknown = JSON.parse(await stage.exchange(line("status")));
@@ -102,12 +102,12 @@ describe("the commands", () => {
     expect(await stage.status(/2 healthy, 0 infant/)).toContain(`pid ${first}: healthy`);
   });
 
-  scene("status tells which attempt an infant is", async (stage) => {
+  scene("status shows which attempt an infant is", async (stage) => {
     stage.master(["-m", "-r", "9"], "v1");
     expect(await stage.status(/, attempt \d of 9$/m)).toContain("1 wanted: 0 healthy, 1 infant");
   });
 
-  scene("worker:ack is acknowledged for any pid, and nothing else for a pid that is none", async (stage) => {
+  scene("worker:ack is acknowledged for any pid, and refused for anything else", async (stage) => {
     await served(stage);
     await expectAnswer(stage, '{"command":"worker:ack", "pid":1}\n', '"Acknowledged!"\n');
     await expectAnswer(stage, '{"command":"worker:ack"}\n', `"Missing or unhandled 'pid'"\n`);
@@ -133,7 +133,7 @@ describe("a bad line", () => {
     );
   });
 
-  scene("that is too long or deep ends its connection and nothing else", async (stage) => {
+  scene("that is too long or nests too deep ends its connection and nothing else", async (stage) => {
     const master = await served(stage);
     await stage.exchange("x".repeat(1024 * 1024 + 1));
     await stage.exchange(`${"[".repeat(100_000)}\n`);

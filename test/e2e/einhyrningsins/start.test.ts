@@ -49,12 +49,12 @@ describe("the command line of einhyrningsins", () => {
     expect((await stage.run("--version")).stdout).toMatch(/^einhyrningsins 0\.2\.0 /);
   });
 
-  scene("ends at the first free word: what follows is the program's", async (stage) => {
+  scene("ends at the first argument that is not an option: the rest is the program's", async (stage) => {
     const master = stage.start(["sh", "-c", 'echo "got $*"', "sh", "-n", "7", "--help"]);
     expect(await master.ended).toMatchObject({ status: 0, stdout: "got -n 7 --help\n" });
   });
 
-  scene("takes options in clusters, with values behind them, after = and before --", async (stage) => {
+  scene("takes options in clusters, with values after a space and after =, and ends at --", async (stage) => {
     const flags = ["-4vn2", "--retries=3", "--bind=127.0.0.1:0", "--"];
     const ended = await stage.start([...flags, "sh", "-c", "echo here; exit 1"]).ended;
     // Two workers, three attempts each.
@@ -74,7 +74,7 @@ describe("the control socket", () => {
     expect(await stage.ctl("version")).toBe("einhyrningsinsctl 0.2.0");
   });
 
-  scene("is not made in the place of a file that is no socket", async (stage) => {
+  scene("does not replace a file that is not a socket", async (stage) => {
     writeFileSync(stage.socket, "precious");
     const ended = await stage.start(["true"]).ended;
     expect(ended.status).toBe(255);
@@ -94,7 +94,7 @@ describe("the control socket", () => {
 });
 
 describe("a master that was killed", () => {
-  scene("is followed by one that takes its workers over, and their sockets", async (stage) => {
+  scene("is followed by one that takes over its workers and their sockets", async (stage) => {
     const master = stage.master([], "v1");
     await stage.status(/1 healthy/);
     const [pid = 0] = [...(await stage.ctl("status")).matchAll(/^pid (\d+): healthy/gm)].map((match) =>
@@ -114,7 +114,7 @@ describe("a master that was killed", () => {
 });
 
 describe("a worker", () => {
-  scene("gets its sockets, their options, and the environment but for what is dropped", async (stage) => {
+  scene("gets its sockets, their options, and the environment without the dropped variables", async (stage) => {
     const flags = ["-b", "127.0.0.1:0,r,n", "-b", "[::1]:0", "--drop-env-var", "TEST_GONE"];
     const master = stage.start([...flags, "python3", WORKER, "v1", "environment"], {
       env: { TEST_GONE: "1", TEST_KEPT: "2" },
@@ -133,7 +133,7 @@ describe("a worker", () => {
     await master.wrote("stdout", "socket 1 ::1 True 1\n");
   });
 
-  scene("without a -b gets none, and reads einhyrningsins' standard input", async (stage) => {
+  scene("without -b gets no socket, and reads einhyrningsins' standard input", async (stage) => {
     const command = [EINHYRNINGSINS, "-d", stage.socket, "python3", WORKER, "v1", "environment", "input"];
     const master = stage.bench.start(["sh", "-c", 'echo from above | "$@"', "sh", ...command]);
     await said(master, "reads from above");
@@ -148,7 +148,7 @@ describe("a worker", () => {
   });
 
   scene(
-    "in Ruby acknowledges, serves and goes",
+    "in Ruby acknowledges, serves and exits",
     async (stage) => {
       const ruby = `${WORKER.slice(0, -3)}.rb`;
       const master = stage.start(["-m", "-r", "20", "-b", "127.0.0.1:0", "ruby", ruby, "v1"]);
@@ -161,7 +161,7 @@ describe("a worker", () => {
     ["ruby"],
   );
 
-  scene("that is a shell script goes by what it traps", async (stage) => {
+  scene("that is a shell script exits by its trap", async (stage) => {
     const script = 'trap "echo bye; exit 0" USR2; echo hello; while :; do sleep 0.1; done';
     const master = stage.start(["sh", "-c", script]);
     await said(master, "hello");
@@ -171,10 +171,10 @@ describe("a worker", () => {
 });
 
 scene(
-  "warnings and errors go to syslog with --syslog, and a syslogd that comes later or comes back gets them",
+  "warnings and errors go to syslog with --syslog, and a syslogd that starts later or restarts gets them",
   async (stage) => {
     const log = stage.path("dev/log");
-    // In a mount namespace of its own, whose /dev has our socket in it.
+    // In a mount namespace of its own, whose /dev contains our socket.
     const script = `set -e; mkdir -p "$0"; for name in null zero urandom; do touch "$0/$name"; mount --bind /dev/$name "$0/$name"; done
 mount --rbind "$0" /dev; exec "$@"`;
     const master = stage.bench.start([
@@ -190,7 +190,7 @@ try: os.unlink(sys.argv[1])
 except FileNotFoundError: pass
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1]); print("bound", flush=True)
 print(s.recv(4096).decode(), flush=True)`;
-    // No syslogd is there for the first warning; the second one has a syslogd.
+    // No syslogd runs for the first warning; one runs for the second.
     process.kill(Number(pids()[0]), "SIGKILL");
     await waitFor("the first warning", () => master.stderr().includes("has no attempts left"));
     const receiver = stage.bench.start(["python3", "-c", receive, log]);
@@ -206,7 +206,7 @@ print(s.recv(4096).decode(), flush=True)`;
   [mountNamespaces()],
 );
 
-test("an address that is taken is refused", async () => {
+test("an address in use is refused", async () => {
   const bench = new Bench();
   const server = createServer().listen(0, "127.0.0.1");
   const address = await new Promise<string>((resolve) =>

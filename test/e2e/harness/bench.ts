@@ -1,4 +1,4 @@
-// What a test starts: a directory of its own, every process noted and ended by its pid, its output kept.
+// What a test starts: its own directory, and processes that are recorded, ended by pid, and whose output is kept.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -6,19 +6,19 @@ import { descendants, isAlive, signal } from "./processes.ts";
 import { waitFor } from "./wait.ts";
 
 export const ROOT = resolve(import.meta.dir, "../../..");
-/** The checkout whose programs run: this one, or, for `make bench`, another one that was built. */
+/** The checkout whose programs run: this one or, for `make bench`, another one that was built. */
 export const BUILD = process.env.CRANK_BENCH_BUILD ?? ROOT;
 export const CRANK = join(BUILD, "bin/crank");
 export const CRANKCTL = join(BUILD, "bin/crankctl");
 
 export type Ended = { readonly status: number | null; readonly stdout: string; readonly stderr: string };
 
-/** A process of the test, with what it has said so far. */
+/** A process of the test, with its output so far. */
 export type Running = {
   readonly pid: number;
   stdout(): string;
   stderr(): string;
-  /** Waits until it has written this. Its output may come later than what else can be seen of it: assert nothing at once. */
+  /** Waits until it has written this. Its output may arrive later than its other effects: do not assert it at once. */
   wrote(stream: "stdout" | "stderr", words: string | RegExp): Promise<void>;
   readonly ended: Promise<Ended>;
   signal(name: NodeJS.Signals): void;
@@ -94,11 +94,11 @@ export class Bench {
     return this.run([CRANKCTL, "-prefix", this.directory, "-name", name, ...args]);
   }
 
-  /** Ends every process that was started here, and what they left running, and removes the directory. */
+  /** Ends every process that was started here and what those left running, and removes the directory. */
   async clean(): Promise<void> {
     for (const child of this.#running) {
       if (isAlive(child.pid)) {
-        // Stopped first, so that nothing is started any more while its children are being ended.
+        // Stopped first, so that it starts nothing while its children are being ended.
         signal(child.pid, "SIGSTOP");
         for (const pid of descendants(child.pid)) signal(pid, "SIGKILL");
         signal(child.pid, "SIGKILL");

@@ -1,4 +1,4 @@
-// An einhorn for a test: started on files of its own, spoken to by einhornsh and in raw lines.
+// An einhorn for a test: started on its own files, driven by einhornsh and by raw lines.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
@@ -31,7 +31,7 @@ export class Stage {
     return this.start(["-m", "manual", "-s", "0.1", "-b", "127.0.0.1:0", ...flags, ...worker]);
   }
 
-  /** What einhornsh prints for these commands. */
+  /** The output of einhornsh for these commands. */
   async sh(commands: string): Promise<string> {
     return (await this.bench.run([EINHORNSH, "-d", this.socket, "-e", commands])).stdout.trimEnd();
   }
@@ -44,7 +44,7 @@ export class Stage {
     });
   }
 
-  /** So many workers are ready, and no others are there: their pids. */
+  /** Waits until exactly this many workers exist and all are ready; returns their pids. */
   ready(count: number): Promise<number[]> {
     return waitFor(`${count} ready workers`, async () => {
       const text = existsSync(this.socket) ? await this.sh("state") : "";
@@ -53,7 +53,7 @@ export class Stage {
     });
   }
 
-  /** Sends bytes and gives what comes back until a newline, or the end. */
+  /** Sends bytes, and returns the answer up to a newline or the end. */
   exchange(bytes: string | Uint8Array): Promise<string> {
     return new Promise((resolve, reject) => {
       let got = "";
@@ -73,7 +73,7 @@ export class Stage {
   }
 }
 
-/** A command for --reexec-as that notes what it is called with; `body` has to execute `$EINHORN "$@"`. */
+/** A command for --reexec-as that records its arguments; `body` must execute `$EINHORN "$@"`. */
 export const wrapper = (stage: Stage, body: string): string => {
   const path = stage.path("wrapper");
   writeFileSync(path, `#!/bin/sh\necho "$*" >>"$0.said"\nEINHORN=${EINHORN}\n${body}\n`, { mode: 0o755 });
@@ -83,7 +83,7 @@ export const wrapper = (stage: Stage, body: string): string => {
 /** What a wrapper ends with. */
 export const EXECUTES = 'exec $EINHORN "$@"';
 
-/** A client that stays, and the messages that it has got. */
+/** A client that stays connected, and the messages that it has received. */
 export class Client {
   readonly #socket: Socket;
   #text = "";
@@ -114,7 +114,7 @@ export class Client {
   }
 }
 
-/** A test with a stage of its own. */
+/** A test with its own stage. */
 export const scene = (name: string, play: (stage: Stage) => Promise<void>, needs: Needs = []): void =>
   needing(...needs).test(
     name,

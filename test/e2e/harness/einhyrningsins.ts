@@ -1,4 +1,4 @@
-// An einhyrningsins for a test: started on a socket of its own, spoken to in raw lines.
+// An einhyrningsins for a test: started on its own socket, driven by raw lines.
 import { connect } from "node:net";
 import { join } from "node:path";
 import { type Needs, needing } from "../../needs.ts";
@@ -11,7 +11,7 @@ export const WORKER = join(ROOT, "test/apps/einhorn/worker.py");
 
 const NEWLINE = 0x0a;
 
-/** How many scenes play at once: on a busy machine more of them would not let a worker start within its childhood. */
+/** How many scenes run at once: with more, a busy machine would not start a worker within its time as an infant. */
 const STAGES = 3;
 let playing = 0;
 const queue: (() => void)[] = [];
@@ -22,14 +22,14 @@ const takeStage = async (): Promise<Stage> => {
   return new Stage();
 };
 
-/** The next scene takes the place of this one. */
+/** The next scene replaces this one. */
 const leaveStage = (): void => {
   const next = queue.shift();
   if (next) next();
   else playing -= 1;
 };
 
-/** A test with a bench of its own, beside others of its file: most of their time is a worker's childhood. */
+/** A test with its own bench, beside others of its file: most of their time is spent waiting for infants. */
 export const scene = (name: string, play: (stage: Stage) => Promise<void>, needs: Needs = []): void => {
   needing(...needs).concurrentTest(
     name,
@@ -70,7 +70,7 @@ export class Stage {
     return this.start(["-b", "127.0.0.1:0", ...flags, "python3", WORKER, ...words]);
   }
 
-  /** What einhyrningsinsctl prints for a command. */
+  /** The output of einhyrningsinsctl for a command. */
   async ctl(command: string): Promise<string> {
     return (await this.bench.run([EINHYRNINGSINSCTL, "-d", this.socket, "-e", command])).stdout.trimEnd();
   }
@@ -83,7 +83,7 @@ export class Stage {
     });
   }
 
-  /** Sends these bytes to the control socket, and gives what comes back: so many bytes, or all until a newline or the end. */
+  /** Sends these bytes to the control socket, and returns the answer: this many bytes, or up to a newline or the end. */
   exchange(bytes: string | Uint8Array, length?: number): Promise<string> {
     return new Promise((resolve, reject) => {
       const parts: Buffer[] = [];
@@ -102,25 +102,25 @@ export class Stage {
   }
 }
 
-/** The pids of the Python workers that have said that they are there, in order. */
+/** The pids of the Python workers that have reported their start, in order. */
 export const workersOf = (master: Running): number[] =>
   [...master.stdout().matchAll(/^worker \S+ (\d+) is here$/gm)].map((match) => Number(match[1]));
 
-/** Waits until so many workers have been there. */
+/** Waits until this many workers have started. */
 export const workers = (master: Running, count: number): Promise<number[]> =>
   waitFor(`${count} workers`, () => {
     const found = workersOf(master);
     return found.length >= count && found;
   });
 
-/** Waits until the log, or a worker, has said it. */
+/** Waits until the log, or a worker, has written it. */
 export const said = (master: Running, what: string | RegExp): Promise<true> =>
   waitFor(String(what), () => {
     const text = master.stdout() + master.stderr();
     return (typeof what === "string" ? text.includes(what) : what.test(text)) || null;
   });
 
-/** What the service answers to a new connection. */
+/** The service's answer to a new connection. */
 export const answerFrom = (master: Running): Promise<string> =>
   new Promise((resolve, reject) => {
     let text = "";

@@ -1,4 +1,5 @@
-// Writes journal files (docs/reference/keeper-protocol.md, "The journal"), so that tests can leave what no crank would have left.
+// Writes journal files (docs/reference/keeper-protocol.md, "The journal"), so that tests can leave journals that no crank
+// would have written.
 import { crc32 } from "node:zlib";
 import type { Journal } from "../../../src/keeper/journal.ts";
 

@@ -1,7 +1,7 @@
-// Clients for a service under test: some open a connection for each request, some stay. They count what they see and cause
-// nothing themselves: every socket is read to its end and closed in order.
+// Clients for a service under test: some open a connection for each request, some stay connected. They count what they see
+// and cause no failure themselves: every socket is read to its end and closed in order.
 
-/** What the clients saw. `drained`: a staying connection heard `bye` and came back elsewhere. */
+/** What the clients saw. `drained`: a staying connection received `bye` and reconnected. */
 export type Counts = { answered: number; refused: number; reset: number; cut: number; drained: number; talks: number };
 
 export type LoadOptions = {
@@ -9,17 +9,17 @@ export type LoadOptions = {
   /** Clients that open a connection for each request, and the pause of each between two, ms. */
   readonly anew: number;
   readonly pauseMs: number;
-  /** Clients that stay, and how often each of them talks, ms. */
+  /** Clients that stay connected, and how often each sends something, ms. */
   readonly stays: number;
   readonly talkMs: number;
 };
 
-/** How long a connection may go without a byte before it counts as cut: long enough for any queue, far below forever. */
+/** How long a connection may go without a byte before it counts as cut: long enough for any queue. */
 const SILENCE_S = 60;
 
 const NOTHING: Counts = { answered: 0, refused: 0, reset: 0, cut: 0, drained: 0, talks: 0 };
 
-/** Clients at work until `stop`. */
+/** Clients that run until `stop`. */
 export class Load {
   readonly counts: Counts = { ...NOTHING };
   readonly #options: LoadOptions;
@@ -41,7 +41,7 @@ export class Load {
     return this.#staying;
   }
 
-  /** Ends all clients and tells what they saw, the first few problems in words. */
+  /** Ends all clients and returns what they saw, with a description of the first few problems. */
   async stop(): Promise<Counts & { readonly problems: readonly string[] }> {
     this.#isOver = true;
     await Promise.all(this.#loops);
@@ -66,7 +66,7 @@ export class Load {
     return false;
   }
 
-  /** Holds a connection for as long as it is let, and another when it is asked to go. */
+  /** Holds a connection as long as it may, and opens another when it is asked to go. */
   async #stay(index: number): Promise<void> {
     await Bun.sleep((index * this.#options.talkMs) / Math.max(1, this.#options.stays));
     while (!this.#isOver) await this.#stayOnce();
@@ -97,7 +97,7 @@ export class Load {
       this.#note("cut", "a staying connection was closed without a word");
   }
 
-  /** Connects, says `greeting`, and hands over what comes until the connection has ended. */
+  /** Connects, sends `greeting`, and passes on what it receives until the connection has ended. */
   #connect(greeting: string, hear: (socket: Bun.Socket, bytes: Buffer) => void): Promise<"closed" | "failed"> {
     return new Promise((resolve) => {
       const fail = (error: Error): void => {

@@ -1,14 +1,14 @@
-// Ports for what has to be told its port before it opens it.
+// Ports for programs that need a port number before they open it.
 import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 
 const LOWEST = 10_000;
 const TRIES = 1000;
 
-/** Where the kernel begins to give ports to whoever names none, other tests and their clients among them: ip(7). */
+/** Where the kernel's ephemeral ports begin, which other tests and their clients get: ip(7). */
 const lowestGivenAway = (): number => {
   const [lowest = ""] = readFileSync("/proc/sys/net/ipv4/ip_local_port_range", "utf8").split(/\s/);
-  // Where it gives away all of them, one is as good as another.
+  // Where all ports are ephemeral, any will do.
   return Number(lowest) > LOWEST + TRIES ? Number(lowest) : 65_536;
 };
 

@@ -1,8 +1,8 @@
-// Processes as /proc shows them: which there are, whose they are, and how a test ends them.
+// Processes as /proc shows them: which exist, to what they belong, and how a test ends them.
 import { readdirSync, readFileSync } from "node:fs";
 import { waitFor } from "./wait.ts";
 
-/** Sends a signal to a process that may be gone already. */
+/** Sends a signal to a process that may have ended already. */
 export const signal = (pid: number, name: NodeJS.Signals): void => {
   try {
     process.kill(pid, name);
@@ -12,8 +12,8 @@ export const signal = (pid: number, name: NodeJS.Signals): void => {
 };
 
 /**
- * The supervisor's pid while it is awake: the descendant of the keeper that has the keeper's own arguments behind others. (A
- * worker that is just being started is called as the keeper is.)
+ * The supervisor's pid while it is awake: the descendant of the keeper whose arguments end with the keeper's own. (A worker
+ * that is just being started has the same arguments as the keeper.)
  */
 export const supervisorOf = (crank: { readonly pid: number }): number | undefined => {
   const own = argumentsOf(crank.pid);
@@ -57,7 +57,7 @@ export const descendants = (pid: number): number[] => {
   }
 };
 
-/** Kills crank's two processes, as the machine would for want of memory. */
+/** Kills crank's two processes, as the OOM killer would. */
 export const killCrank = async (crank: { readonly pid: number }): Promise<void> => {
   const supervisor = supervisorOf(crank);
   process.kill(crank.pid, "SIGKILL");
@@ -65,7 +65,7 @@ export const killCrank = async (crank: { readonly pid: number }): Promise<void> 
     try {
       process.kill(supervisor, "SIGKILL");
     } catch {
-      // Its parent's death was its own.
+      // It died with its parent.
     }
   }
   await waitFor("the end of crank", () => !isAlive(crank.pid));
@@ -82,7 +82,7 @@ const leftProcesses = (directory: string): number[] =>
     }
   });
 
-/** Ends what a killed crank has left, found by the test's own directory in its environment. */
+/** Ends what a killed crank has left, found by the test's directory in its environment. */
 export const endLeft = async (directory: string): Promise<void> => {
   for (const pid of leftProcesses(directory)) {
     try {

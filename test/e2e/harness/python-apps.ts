@@ -1,14 +1,14 @@
-// The workers in Python of test/apps, as commands.
+// The Python workers of test/apps, as commands.
 import { join } from "node:path";
 import { ROOT } from "./bench.ts";
 
 const python = (name: string): readonly string[] => ["python3", join(ROOT, "test/apps", `${name}.py`)];
 
-/** The same as RESPONDER of apps.ts, as a program of an interpreter. */
+/** The same as RESPONDER of apps.ts, as an interpreted program. */
 export const RESPONDER_IN_PYTHON = python("responder");
-/** Does what it is asked to over HTTP. */
+/** Does what HTTP requests ask for. */
 export const TALKER = python("talker");
-/** A web server that knows nothing of crank. */
+/** A web server without any support for crank. */
 export const WEB_SERVER = python("web");
 /** Accepts connections and holds them. */
 export const HOLDER = python("holder");

@@ -1,7 +1,7 @@
-// A control socket that gives every request the same answer, for what a client makes of answers.
+// A control socket that gives every request the same answer, to test how clients handle answers.
 import type { Service } from "./service.ts";
 
-/** Listens in crank's place until the end of the test. */
+/** Listens in place of crank until the end of the test. */
 export const answering = (service: Service, result: unknown): void => {
   const listener = Bun.listen({
     unix: service.path("web.ctl"),

@@ -1,9 +1,10 @@
-// The service manager's side, played by test/apps/service-manager.py: what crank said to it, and what it was ordered to do.
+// The service manager's side, played by test/apps/service-manager.py: what crank sent to it, and the orders that it was
+// given.
 import { join } from "node:path";
 import { type Bench, CRANK, ROOT, type Running, type StartOptions } from "./bench.ts";
 import { waitFor } from "./wait.ts";
 
-/** One thing that happened there, as it tells it. `fds`: how many descriptors came with what was said. */
+/** One event there. `fds`: how many descriptors came with the message. */
 export type Happening = {
   readonly kind: string;
   readonly pid: number;
@@ -28,7 +29,7 @@ export class ServiceManager {
     this.#process = running;
   }
 
-  /** Plays the manager of one crank, which is started by the order `start`. */
+  /** Plays the manager of one crank, which the order `start` starts. */
   static async of(bench: Bench, args: readonly string[], options: Options = {}): Promise<ServiceManager> {
     const socket = options.socket ?? join(bench.directory, "notify.sock");
     const crank = [...(options.command ?? [CRANK]), "-prefix", bench.directory, "-name", "web", ...args];
@@ -40,7 +41,7 @@ export class ServiceManager {
     return manager;
   }
 
-  /** Everything so far, oldest first. */
+  /** All events so far, oldest first. */
   get happened(): readonly Happening[] {
     const text = this.#process.stdout();
     return text
@@ -50,12 +51,12 @@ export class ServiceManager {
       .map((line) => JSON.parse(line));
   }
 
-  /** All that crank said, but for the watchdog's heartbeats. */
+  /** Everything that crank sent, except the watchdog's heartbeats. */
   get said(): readonly Happening["said"][] {
     return this.happened.flatMap(({ kind, said }) => (kind === "said" && said.WATCHDOG !== "1" ? [said] : []));
   }
 
-  /** What crank wrote. */
+  /** crank's output. */
   get log(): string {
     return this.#process.stderr();
   }
@@ -64,12 +65,12 @@ export class ServiceManager {
     this.#process.write(`${words}\n`);
   }
 
-  /** Waits for the next thing of a kind, after the last one that was waited for. */
+  /** Waits for the next event of a kind, after the last one that was waited for. */
   next(kind: string): Promise<Happening> {
     return this.#await(kind, (happening) => happening.kind === kind);
   }
 
-  /** Waits until crank says this. */
+  /** Waits until crank sends this. */
   hears(name: string, value: string | RegExp = /./): Promise<Happening["said"]> {
     const isIt = ({ kind, said }: Happening): boolean =>
       kind === "said" &&
@@ -78,7 +79,7 @@ export class ServiceManager {
     return this.#await(`${name}=${value}`, isIt).then(({ said }) => said);
   }
 
-  /** Starts crank and waits until it says that it is ready; its pid. */
+  /** Starts crank and waits until it reports that it is ready. Returns its pid. */
   async startReady(): Promise<number> {
     this.order("start");
     const { pid } = await this.next("started");

@@ -1,4 +1,4 @@
-// The service `web` of a test: its cranks one after the other, its commands, its workers and its clients.
+// The service `web` of a test: its successive cranks, its commands, its workers and its clients.
 import { createConnection } from "node:net";
 import { join } from "node:path";
 import type { EventEntry, HistoryEntry, Info, Status, WorkerInfo } from "../../../src/control/messages.ts";
@@ -9,7 +9,7 @@ import { Talk } from "./talk.ts";
 import { waitFor } from "./wait.ts";
 
 export type ServiceOptions = {
-  /** The port of every crank of the service: of the kernel's choice, or one that the next crank can have as well. */
+  /** The port of every crank of the service: chosen by the kernel, or one that the next crank can have as well. */
   readonly port?: "any" | "fixed";
   /** More flags for every crank of the service. */
   readonly flags?: readonly string[];
@@ -27,10 +27,10 @@ export class Service {
   #bench: Bench | null = null;
   #crank: Running | null = null;
   #fixedPort = 0;
-  /** Cranks that were started, and whether one was killed: then workers may be left that are no descendants of a crank. */
+  /** Cranks that were started, and whether one was killed: then workers may be left that do not descend from a crank. */
   #launches = 0;
   #wasKilled = false;
-  /** What ends with each test, and what ends with the present one. */
+  /** What is ended with each test, and what with the present one. */
   readonly #endings: (() => void | Promise<void>)[] = [];
   #held: (() => void)[] = [];
 
@@ -38,13 +38,13 @@ export class Service {
     this.#options = options;
   }
 
-  /** Makes the directory; nothing runs yet. */
+  /** Creates the directory; nothing runs yet. */
   async open(): Promise<void> {
     this.#bench = new Bench();
     if (this.#options.port === "fixed") [this.#fixedPort = 0] = await freePorts(1);
   }
 
-  /** Ends what runs, and what a killed crank has left, and removes the directory. */
+  /** Ends what runs and what a killed crank has left, and removes the directory. */
   async clean(): Promise<void> {
     for (const end of this.#held.splice(0)) end();
     for (const end of this.#endings) await end();
@@ -56,12 +56,12 @@ export class Service {
     this.#launches = 0;
   }
 
-  /** Does this at the end of the present test, before its processes are ended. */
+  /** Runs this at the end of the present test, before its processes are ended. */
   hold(end: () => void): void {
     this.#held.push(end);
   }
 
-  /** Does this at the end of every test, before its processes are ended. */
+  /** Runs this at the end of every test, before its processes are ended. */
   atEnd(end: () => void | Promise<void>): void {
     this.#endings.push(end);
   }
@@ -90,7 +90,7 @@ export class Service {
     return this.#options.port === "fixed" ? this.#fixedPort : portOf(this.crank);
   }
 
-  /** Flags that say which service is meant. */
+  /** Flags that select the service. */
   get own(): readonly string[] {
     return ["-prefix", this.directory, "-name", "web"];
   }
@@ -125,7 +125,7 @@ export class Service {
     return this.launch([...(this.#options.before ?? []), this.program, ...this.own, ...binds, ...args]);
   }
 
-  /** Starts crank by a command line of the test's own, and waits until it listens. */
+  /** Starts crank by the test's own command line, and waits until it listens. */
   async launch(command: readonly string[], options: StartOptions = {}): Promise<Running> {
     const crank = this.bench.start(command, options);
     this.#crank = crank;
@@ -134,7 +134,7 @@ export class Service {
     return crank;
   }
 
-  /** Kills crank as the machine would; its workers go on. */
+  /** Kills crank as the OOM killer would; its workers go on. */
   async kill(): Promise<void> {
     this.#wasKilled = true;
     await killCrank(this.crank);
@@ -162,18 +162,18 @@ export class Service {
     return JSON.parse(stdout);
   }
 
-  /** `crankctl run -wait`, with these words behind it. */
+  /** `crankctl run -wait` with these arguments. */
   run(...args: readonly string[]): Promise<Ended> {
     return this.ctl("run", "-wait", ...args);
   }
 
-  /** The same, which has to succeed. */
+  /** The same; it must succeed. */
   async deploy(...args: readonly string[]): Promise<void> {
     const { status, stdout, stderr } = await this.run(...args);
     if (status !== 0) throw new Error(`${stdout}${stderr}`);
   }
 
-  /** Deploys the test's application with these words, or with this one, and flags of `crankctl run`. */
+  /** Deploys the test's application with these arguments, or with this one and flags of `crankctl run`. */
   app(words: string | readonly string[], ...flags: readonly string[]): Promise<Ended> {
     return this.run(...flags, "--", ...(this.#options.app ?? []), ...(typeof words === "string" ? [words] : words));
   }
@@ -195,14 +195,14 @@ export class Service {
     return this.json<HistoryEntry[]>("history");
   }
 
-  /** All events that are held. */
+  /** All events that crank holds. */
   async events(...args: readonly string[]): Promise<EventEntry[]> {
     const { stdout } = await this.ctl("events", "-once", "-json", ...args);
     const lines = stdout.split("\n").filter((line) => line !== "");
     return lines.map((line) => JSON.parse(line));
   }
 
-  /** The processes that are to go on: a deploy is complete while those before it are still being stopped. */
+  /** The processes that are to stay: a deploy is complete while the ones before it are still being stopped. */
   async pids(): Promise<number[]> {
     return (await this.ps()).filter(({ state }) => state !== "stopping").map(({ pid }) => pid);
   }
@@ -224,7 +224,7 @@ export class Service {
     );
   }
 
-  /** Waits until so many workers are there, all of them ready, and none that is being stopped. */
+  /** Waits until this many workers exist, all of them ready and none being stopped. */
   settled(count: number): Promise<Worker[]> {
     return waitFor(`${count} ready workers and no others`, async () => {
       const workers = await this.ps();
@@ -232,7 +232,7 @@ export class Service {
     });
   }
 
-  /** What the service answers to a connection that says this, until its end. */
+  /** The service's answer to a connection that sends this, until its end. */
   ask(words = ""): Promise<string> {
     return new Promise((resolve, reject) => {
       let text = "";
@@ -252,7 +252,7 @@ export class Service {
     });
   }
 
-  /** What the service answers over HTTP. */
+  /** The service's answer over HTTP. */
   async get(path = "/"): Promise<string> {
     return (await fetch(`http://127.0.0.1:${this.port}${path}`)).text();
   }

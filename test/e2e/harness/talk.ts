@@ -1,4 +1,4 @@
-// A client's connection in a test: what it says is written here byte by byte, and what it hears is kept.
+// A client's connection in a test: it sends exact bytes, and keeps what it receives.
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
@@ -22,7 +22,9 @@ export class Talk {
     });
   }
 
-  /** Connects to a port or to the path of a unix socket, behind TLS if asked to; resolves when the connection stands. */
+  /**
+   * Connects to a port or to the path of a unix socket, over TLS if asked to; resolves when the connection is established.
+   */
   static async open(where: number | string, transport: "plain" | "TLS" = "plain"): Promise<Talk> {
     const target = typeof where === "string" ? { path: where } : { port: where, host: "127.0.0.1" };
     const socket = transport === "plain" ? connect(target) : connectTls({ ...target, rejectUnauthorized: false });
@@ -36,7 +38,7 @@ export class Talk {
     return this.#socket.localPort ?? Number.NaN;
   }
 
-  /** The whole lines that came. */
+  /** The complete lines received. */
   get lines(): string[] {
     return this.heard.split("\n").slice(0, -1);
   }
@@ -45,7 +47,7 @@ export class Talk {
     this.#socket.write(text);
   }
 
-  /** Asks for a path over HTTP/1.1, leaving the connection open. */
+  /** Requests a path over HTTP/1.1, and leaves the connection open. */
   request(path: string): void {
     this.say(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
   }
@@ -54,7 +56,7 @@ export class Talk {
     await waitFor(`${JSON.stringify(text)} after ${JSON.stringify(this.heard)}`, () => this.heard.includes(text));
   }
 
-  /** Waits for so many whole lines: all that came. */
+  /** Waits for this many complete lines. Returns all that came. */
   async hearsLines(count: number): Promise<string[]> {
     return waitFor(`${count} lines`, () => this.lines.length >= count && this.lines);
   }
@@ -65,7 +67,7 @@ export class Talk {
     );
   }
 
-  /** Reads nothing any more, until it goes on. */
+  /** Stops reading until it is resumed. */
   holdBack(): void {
     this.#socket.pause();
   }

@@ -1,4 +1,4 @@
-// A real terminal for a test: tmux, whose screen is what a person would see.
+// A real terminal for a test: tmux, whose screen shows what a person would see.
 import { expect } from "bun:test";
 import { join } from "node:path";
 import { type Bench, CRANKCTL } from "./bench.ts";
@@ -12,13 +12,13 @@ export type TerminalOptions = {
   readonly env?: Readonly<Record<string, string>>;
 };
 
-/** Between two looks at a screen, ms. */
+/** Interval between two looks at a screen, ms. */
 const LOOK_MS = 50;
 
-/** What `state` says of a terminal that nothing has changed. */
+/** The `state` of an unchanged terminal. */
 export const RESTORED = { otherScreen: false, cursor: true, wraps: true };
 
-/** A shell in a terminal of its own; `close` before the bench is cleaned. */
+/** A shell in its own terminal; `close` it before the bench is cleaned. */
 export class Terminal {
   readonly #bench: Bench;
   readonly #socket: string;
@@ -43,24 +43,24 @@ export class Terminal {
     await this.#tmux("send-keys", ...keys);
   }
 
-  /** Pastes text, marked as pasted where the program has asked for that. */
+  /** Pastes text, marked as pasted if the program has asked for that. */
   async paste(text: string): Promise<void> {
     await this.#tmux("set-buffer", text);
     await this.#tmux("paste-buffer", "-p", "-r");
   }
 
-  /** `crankctl ARGS`, and then its status, as a line for the shell. */
+  /** `crankctl ARGS`, followed by its status, as a line for the shell. */
   line(...args: readonly string[]): string {
     return `clear; ${CRANKCTL} -prefix ${this.#bench.directory} ${args.join(" ")}; echo "ended with $?"`;
   }
 
-  /** Starts `crankctl ARGS` and waits until it has the screen. */
+  /** Starts `crankctl ARGS` and waits until it has taken the screen. */
   async watch(...args: readonly string[]): Promise<void> {
     await this.type(this.line(...args), "Enter");
     await this.see("q quit");
   }
 
-  /** The terminal is as it was, and the shell in it works as before. */
+  /** The terminal is as it was, and its shell works as before. */
   async expectRestored(): Promise<void> {
     expect(await this.state()).toEqual(RESTORED);
     await this.type(
@@ -70,22 +70,22 @@ export class Terminal {
     await this.see(/^it is echo icanon isig opost/m);
   }
 
-  /** What is on the screen, a line for each row; blanks at the ends are not told apart from nothing. */
+  /** The text of the screen, a line for each row, without trailing blanks. */
   async screen(): Promise<string> {
     return await this.#tmux("capture-pane", "-p");
   }
 
-  /** The same with the colours' sequences. */
+  /** The same, with the escape sequences of colours. */
   async colours(): Promise<string> {
     return await this.#tmux("capture-pane", "-p", "-e");
   }
 
-  /** Waits until the screen holds what is looked for, and gives it. */
+  /** Waits until the screen holds what is looked for, and returns it. */
   async see(what: string | RegExp): Promise<string> {
     let seen = "";
     try {
       return await waitFor(`${what} on the screen`, async () => {
-        // Each look is a process of its own.
+        // Each look starts a process.
         await Bun.sleep(LOOK_MS);
         seen = await this.screen();
         return (typeof what === "string" ? seen.includes(what) : what.test(seen)) && seen;
@@ -99,12 +99,12 @@ export class Terminal {
     await this.#tmux("resize-window", "-x", String(columns), "-y", String(rows));
   }
 
-  /** In which column the cursor is, from 0 on. */
+  /** The column of the cursor, from 0. */
   async cursorColumn(): Promise<number> {
     return Number((await this.#tmux("display-message", "-p", "#{cursor_x}")).trim());
   }
 
-  /** What of the terminal a program may leave changed. */
+  /** The settings of the terminal that a program may leave changed. */
   async state(): Promise<{ readonly otherScreen: boolean; readonly cursor: boolean; readonly wraps: boolean }> {
     const flags = await this.#tmux("display-message", "-p", "#{alternate_on} #{cursor_flag} #{wrap_flag}");
     const [alternate, cursor, wrap] = flags.trim().split(" ");

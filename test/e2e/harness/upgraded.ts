@@ -1,4 +1,4 @@
-// A service whose crank is upgraded: an installation that a link leads to, and what has to be the same afterwards.
+// A service whose crank is upgraded: an installation behind a link, and what must be the same afterwards.
 import { readdirSync, readFileSync } from "node:fs";
 import type { Info } from "../../../src/control/messages.ts";
 import type { Running } from "./bench.ts";
@@ -8,7 +8,7 @@ import { Service } from "./service.ts";
 import { waitFor } from "./wait.ts";
 
 export class Upgraded extends Service {
-  /** Where the link leads to at first. */
+  /** The first target of the link. */
   installed = "";
 
   override async open(): Promise<void> {
@@ -17,7 +17,7 @@ export class Upgraded extends Service {
     pointTo(this.link, this.installed);
   }
 
-  /** What crank is started by: a link. */
+  /** The path that starts crank: a link. */
   get link(): string {
     return this.path("crank");
   }
@@ -26,7 +26,7 @@ export class Upgraded extends Service {
     return this.link;
   }
 
-  /** Starts crank by a descriptor of the program, as systemd does it. */
+  /** Starts crank by a descriptor of the program, as systemd does. */
   startByDescriptor(): Promise<Running> {
     const script =
       "import os, sys; os.execve(os.open(sys.argv[1], os.O_RDONLY | os.O_CLOEXEC), sys.argv[1:], os.environ)";
@@ -46,7 +46,7 @@ export class Upgraded extends Service {
     return readdirSync(`/proc/${this.crank.pid}/fd`);
   }
 
-  /** Waits until the keeper has no more descriptors open than this. */
+  /** Waits until the keeper has at most this many open descriptors. */
   async hasDescriptors(most: number): Promise<void> {
     await waitFor(`at most ${most} open descriptors`, async () => {
       // The supervisor is awake then, and has its own.
@@ -59,7 +59,7 @@ export class Upgraded extends Service {
     return descendants(this.crank.pid).filter(isZombie);
   }
 
-  /** Waits until every process that has ended is reaped. */
+  /** Waits until every ended process is reaped. */
   async hasNoZombies(): Promise<void> {
     await waitFor("no zombies", () => this.zombies().length === 0);
   }

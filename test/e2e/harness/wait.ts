@@ -3,7 +3,7 @@
 /** How long a condition may take before the test fails; generous, because the machine may be busy. */
 const PATIENCE_MS = 60_000;
 
-/** A look often starts a command: the longer the wait, the rarer the looks, and no wait becomes a tenth longer by it. */
+/** A look often starts a command: the longer the wait, the rarer the looks, and no wait grows by more than a tenth. */
 const pauseAfter = (waitedMs: number): number => Math.min(100, Math.max(5, waitedMs / 10));
 
 /** Waits until `look` gives something other than null, undefined or false. */

@@ -1,5 +1,5 @@
-// crank as the first process of a container: it has to reap what others leave, and to hear signals that the kernel keeps
-// from a first process that does not ask for them.
+// crank as the first process of a container: it must reap orphans, and handle signals that the kernel withholds from a first
+// process without a handler.
 import { expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { needing } from "../../needs.ts";
@@ -68,7 +68,7 @@ needing(containers).describe("as the first process of a container crank", () => 
     expect(await container.ended).toMatchObject({ status: 0 });
   });
 
-  test("passes the failure of its last worker on as its own", async () => {
+  test("exits with the failure of its last worker", async () => {
     const { container } = await contain();
     expect((await web.run("--", ...RESPONDER, "v1")).status).toBe(0);
     const { pid: inside } = await web.ready();
@@ -77,7 +77,7 @@ needing(containers).describe("as the first process of a container crank", () => 
     expect((await container.ended).status).toBe(1);
   });
 
-  test("does not leave its workers to a next crank, for there is none: they are stopped", async () => {
+  test("stops its workers, because no next crank could adopt them", async () => {
     const { container, keeper } = await contain();
     expect((await web.run("--", ...RESPONDER, "v1")).status).toBe(0);
     await fromInside(keeper, "RTMIN+1");

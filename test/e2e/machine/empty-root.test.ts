@@ -64,7 +64,7 @@ needing(roots).describe("in an empty root directory", () => {
     expect(await crank.ended).toMatchObject({ status: 0 });
   });
 
-  test("a worker gets a user by its numbers, and a name or a uid alone is refused with the reason", async () => {
+  test("a worker runs as a user given by numbers, and a name or a uid alone is refused with the reason", async () => {
     const own = ["-prefix", "/run", "-name", "web"];
     const crank = await web.launch(inside(0, "/bin/crank", ...own, "-bind", "127.0.0.1:0"));
     const run = (user: string) =>

@@ -1,5 +1,5 @@
-// A machine or a container that gives less than usual: address space, stack, standard descriptors, huge pages, the layout of
-// memory. crank runs, or says in one sentence what it needs.
+// Machines and containers with less than usual: address space, stack, standard descriptors, huge pages, memory layout. crank
+// runs, or says in one sentence what it needs.
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { mountNamespaces, needing } from "../../needs.ts";
@@ -12,10 +12,10 @@ import { waitFor } from "../harness/wait.ts";
 
 const web = eachTest(new Service());
 
-/** A shell's words in front of a command. */
+/** Words of shell in front of a command. */
 const shell = (words: string): readonly string[] => ["bash", "-c", `${words} exec "$@"`, "bash"];
 
-/** crank and crankctl, each with these words in front of it: a deploy, a question, and the end. */
+/** crank and crankctl, each with this prefix: a deploy, a request, and the end. */
 const lives = async (before: readonly string[]): Promise<void> => {
   const service = new Service({ before, flags: ["-verbose", "-linger", "0"], app: [compiledStatically("worker")] });
   await service.open();
@@ -37,7 +37,7 @@ const lives = async (before: readonly string[]): Promise<void> => {
 describe("crank serves", () => {
   test.each([
     ["with 16 MB of address space", "ulimit -v 16000;"],
-    // Counted as vm.overcommit_memory=2 counts, which is the whole machine's: what a process may write to and has to itself.
+    // Counted as vm.overcommit_memory=2 counts, for the whole machine: a process's private writable memory.
     ["with 16 MB of data", "ulimit -d 16000;"],
     ["with 512 KiB of stack", "ulimit -s 512;"],
     ["with a stack of 4 GiB", "ulimit -s 4194304;"],
@@ -67,7 +67,7 @@ describe("crank serves", () => {
       writeFileSync(file, "always madvise [never]\n");
       await lives(over("/sys/kernel/mm/transparent_hugepage/enabled", file));
     });
-    test("shows nothing of huge pages", async () => {
+    test("does not report huge pages", async () => {
       const empty = web.path("empty");
       mkdirSync(empty);
       await lives(over("/sys", empty));
@@ -86,7 +86,7 @@ needing(mountNamespaces()).describe("without /proc", () => {
     });
   });
 
-  test("crankctl asks a crank that runs, and says where none runs", async () => {
+  test("crankctl talks to a crank that runs, and says if none runs", async () => {
     expect(await web.bench.run([...without, ...web.ctlCommand("status")])).toMatchObject({
       status: 3,
       stdout: "",
@@ -107,11 +107,11 @@ describe("the program's file", () => {
     const headers = Array.from({ length: count }, (_, index) => table + index * size);
     const segments = headers.filter((at) => bytes.readUInt32LE(at) === LOADED);
     expect(segments.length).toBeGreaterThan(1);
-    // 65536 on every machine that Linux runs on, at most.
+    // At most 65536 on every machine that Linux runs on.
     for (const at of segments) expect(Number(bytes.readBigUInt64LE(at + 16))).toBeGreaterThanOrEqual(65_536);
   });
 
-  test("can be executed without any argument, not even a name", async () => {
+  test("runs without any argument, not even a name", async () => {
     const unnamed = web.path("unnamed");
     writeFileSync(
       `${unnamed}.c`,
@@ -126,7 +126,7 @@ describe("the program's file", () => {
 /** PT_LOAD of elf(5). */
 const LOADED = 1;
 
-test("crankctl without standard descriptors prints nothing into its connection", async () => {
+test("crankctl without standard descriptors does not print into its connection", async () => {
   await web.start("-linger", "60");
   const ctl = web.bench.start([...shell("exec <&- >&- 2>&-;"), ...web.ctlCommand("events")]);
   const target = (place: string): string => {
@@ -136,7 +136,7 @@ test("crankctl without standard descriptors prints nothing into its connection",
       return "none"; // closed meanwhile
     }
   };
-  // Not the shell's, which are those of the test.
+  // Not the shell's descriptors, which are those of the test.
   const isConnected = (): boolean =>
     target("exe") === CRANK &&
     readdirSync(`/proc/${ctl.pid}/fd`).some((fd) => target(`fd/${fd}`).startsWith("socket:"));

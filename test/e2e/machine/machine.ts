@@ -1,4 +1,4 @@
-// A machine with a real systemd, in namespaces of its own (machine.sh): only the network is shared with this one.
+// A machine with a real systemd, in its own namespaces (machine.sh): it shares only the network with this one.
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Fact } from "../../needs.ts";
@@ -50,14 +50,14 @@ export class Machine {
     return (await this.run("systemctl", "show", "--value", "-p", property, unit)).stdout.trim();
   }
 
-  /** Ends it at once, with all that runs there. */
+  /** Ends it at once, with everything that runs there. */
   async end(): Promise<void> {
     process.kill(this.#pid, "SIGKILL");
     await this.#boot.ended;
   }
 }
 
-/** The machine's first process, when the shell that prepares it has become systemd. */
+/** The machine's first process, once the shell that prepares it has become systemd. */
 const systemdBelow = (pid: number): number | undefined =>
   descendants(pid).find((below) => {
     try {
@@ -67,7 +67,7 @@ const systemdBelow = (pid: number): number | undefined =>
     }
   });
 
-/** Whether namespaces may be made and a control group file system be mounted here: as root, mostly. */
+/** Whether namespaces can be made and a control group file system be mounted here: usually as root. */
 export const machines = (): Fact => {
   const trial = ["mount", "-t", "cgroup2", "cgroup2", "/mnt"];
   const tried = Bun.spawnSync(["unshare", "--mount", "--pid", "--fork", "--cgroup", "--mount-proc", ...trial]);

@@ -1,4 +1,4 @@
-// Kernels and containers that do not have every system call: crank does what the call was for in another way, or says what it cannot do.
+// Kernels and containers without some system calls: crank does the same in another way, or says what it cannot do.
 import { describe, expect, test } from "bun:test";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ const isRoot = process.getuid?.() === 0;
 
 const web = eachTest(new Service());
 
-/** crank where these calls are refused with this error. */
+/** crank where these calls fail with this error. */
 const start = (errno: string, names: string, bind = "127.0.0.1:0"): Promise<Running> =>
   web.launch([...REFUSE_SYSCALLS, errno, names, CRANK, ...web.own, "-bind", bind, "-verbose"]);
 const run = (...words: readonly string[]) =>
@@ -24,7 +24,7 @@ const run = (...words: readonly string[]) =>
 const REFUSED_BY_DOCKER =
   "acct,add_key,bpf,clock_adjtime,clock_settime,delete_module,finit_module,get_mempolicy,init_module,io_uring_enter,io_uring_register,io_uring_setup,kcmp,kexec_file_load,kexec_load,mbind,mount,move_pages,open_by_handle_at,perf_event_open,personality,pivot_root,process_vm_readv,process_vm_writev,ptrace,quotactl,reboot,request_key,set_mempolicy,setns,settimeofday,swapoff,swapon,umount2,unshare,userfaultfd,keyctl,pidfd_getfd";
 
-test("what Docker's default profile refuses is not needed, but to take sockets back after crank was killed", async () => {
+test("crank needs nothing that Docker's default profile refuses, except to take sockets back after it was killed", async () => {
   const docker = [...REFUSE_SYSCALLS, "ENOSYS", "clone3", ...REFUSE_SYSCALLS, "EPERM", REFUSED_BY_DOCKER];
   const words = [...docker, ...web.crankCommand("-linger", "0", "-verbose")];
   await web.launch(words);
@@ -50,14 +50,14 @@ describe.each(["ENOSYS", "EPERM"])("%s", (errno) => {
     expect(readdirSync(`/proc/${worker?.pid}/fd`).map(Number).sort()).toEqual([0, 1, 2, 3, 4]);
   });
 
-  test("of close_range with its flag alone (Linux 5.9): the same", async () => {
+  test("of close_range with its flag alone (Linux 5.9): workers get their descriptors and no others", async () => {
     await start("EINVAL", "close_range");
     expect(await run()).toMatchObject({ status: 0 });
     const [worker] = await web.ps();
     expect(readdirSync(`/proc/${worker?.pid}/fd`).map(Number).sort()).toEqual([0, 1, 2, 3, 4]);
   });
 
-  test("of pidfd_send_signal: adopted workers are stopped all the same", async () => {
+  test("of pidfd_send_signal: adopted workers are still stopped", async () => {
     await start(errno, "pidfd_send_signal");
     expect(await run()).toMatchObject({ status: 0 });
     const [before] = await web.ps();
@@ -83,7 +83,7 @@ describe.each(["ENOSYS", "EPERM"])("%s", (errno) => {
     expect((await web.ps()).map(({ pid }) => pid)).toEqual([worker?.pid ?? 0]);
   });
 
-  test("of pidfd_open: it is said at the start what cannot be done, and workers are started and stopped", async () => {
+  test("of pidfd_open: crank says at its start what it cannot do, and starts and stops workers", async () => {
     const crank = await start(errno, "pidfd_open,pidfd_send_signal,pidfd_getfd");
     await crank.wrote("stderr", "pidfd_open(2) is missing");
     expect(await run()).toMatchObject({ status: 0 });
@@ -92,7 +92,7 @@ describe.each(["ENOSYS", "EPERM"])("%s", (errno) => {
     await waitFor("the end of the worker before", () => !existsSync(`/proc/${before?.pid}`));
   });
 
-  test("of execveat: workers and supervisors are started all the same, though the program was replaced meanwhile", async () => {
+  test("of execveat: workers and supervisors still start, even after the program was replaced", async () => {
     const copy = web.path("home/bin");
     mkdirSync(copy, { recursive: true });
     copyFileSync(CRANK, join(copy, "crank"));
@@ -112,7 +112,7 @@ describe.each(["ENOSYS", "EPERM"])("%s", (errno) => {
     expect(stderr).toMatch(/^crank: needs Linux 5\.6 or later, and a container that allows memfd_create\(2\): .*\n$/);
   });
 
-  test.skipIf(!isRoot)("of keyctl: workers of another user are started all the same", async () => {
+  test.skipIf(!isRoot)("of keyctl: workers of another user still start", async () => {
     await start(errno, "keyctl,statx");
     expect(await run("-user", "nobody", "-cwd", "/")).toMatchObject({ status: 0 });
   });

@@ -1,5 +1,6 @@
-// crank for other machines, which `make cross MACHINE=aarch64` builds, under qemu's user emulation. That has neither execveat(2)
-// nor subreapers: crank is the first process of a container here, and does what it does on kernels without the call.
+// crank for other machines, built by `make cross MACHINE=aarch64`, under qemu's user emulation, which has neither
+// execveat(2) nor subreapers: crank is the first process of a container here, and does what it does on kernels without the
+// call.
 import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";

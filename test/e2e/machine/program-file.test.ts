@@ -1,4 +1,4 @@
-// The one file that crank is, damaged on the disk: a start says so in one sentence, and what runs goes on without it.
+// crank's one file, damaged on the disk: a start says so in one sentence, and a running crank goes on without it.
 import { beforeEach, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ beforeEach(() => {
   for (const name of ["crankctl", "runtime"]) symlinkSync("crank", join(bin, name));
 });
 
-/** As an installation puts it there: a new file under the old name. */
+/** As an installation replaces it: a new file under the old name. */
 const install = (bytes: Uint8Array): void => {
   const fresh = join(bin, "crank.new");
   writeFileSync(fresh, bytes);
@@ -22,17 +22,17 @@ const install = (bytes: Uint8Array): void => {
   renameSync(fresh, join(bin, "crank"));
 };
 
-/** A copy of the program with a byte of the image's header that is another one. */
+/** A copy of the program with one byte of the image's header changed. */
 const damaged = (place: number): Uint8Array => {
   const bytes = readFileSync(CRANK);
-  // In the image, at the beginning of a page; the same letters are in the text that compares with them.
+  // In the image, at the start of a page; the same letters are in the code that compares with them.
   let header = bytes.indexOf("crankimg");
   while (header % 4096 !== 0) header = bytes.indexOf("crankimg", header + 1);
   bytes.writeUInt8(bytes.readUInt8(header + place) ^ 1, header + place);
   return bytes;
 };
 
-/** Where in the file the last segment begins that is loaded, which is the one that is written to (elf(5)). */
+/** The file offset of the last segment that is loaded, which is the writable one (elf(5)). */
 const startOfData = (bytes: Buffer): number => {
   const table = Number(bytes.readBigUInt64LE(32));
   const [size, count] = [bytes.readUInt16LE(54), bytes.readUInt16LE(56)];
@@ -47,7 +47,7 @@ test.each([
   [8, "this program cannot read its format"],
   [20, "it was made by another build"],
   [100, "it is damaged"],
-])("a program whose image has another byte %i says so, as a command and as a supervisor", async (place, why) => {
+])("a program whose image has another byte %i reports it, as a command and as a supervisor", async (place, why) => {
   install(damaged(place));
   const sentence = `crank: the image in this program cannot be used: ${why}\n`;
   expect(await web.bench.run([join(bin, "crankctl"), "ps"])).toEqual({ status: 70, stdout: "", stderr: sentence });
@@ -65,7 +65,7 @@ test.each([
 
 test.each([
   ["cut off", (whole: Buffer) => whole.subarray(0, whole.length / 2)],
-  // These end by a signal before any code of theirs runs.
+  // These die by a signal before any of their code runs.
   ["cut off in its code", (whole: Buffer) => whole.subarray(0, 1 << 20)],
   ["cut off before its data", (whole: Buffer) => whole.subarray(0, startOfData(whole))],
   ["empty", () => new Uint8Array(0)],

@@ -1,5 +1,5 @@
-// What crank says to the service manager that started it, and what it hears from it: against a stand-in for the manager's
-// side that takes the real datagrams.
+// What crank sends to the service manager that started it, and what it receives: against a stand-in for the manager that
+// takes the real datagrams.
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { RESPONDER } from "../harness/apps.ts";
@@ -20,7 +20,7 @@ const BIND = ["-bind", "127.0.0.1:0"];
 const record = (...command: string[]): void =>
   writeFileSync(web.path("web.conf"), JSON.stringify({ cwd: "", command, start_timeout: 20e9, stop_timeout: 5e9 }));
 
-describe("READY=1 is said, with crank's pid,", () => {
+describe("READY=1 is sent, with crank's pid,", () => {
   test("when the sockets are open and the record holds nothing", async () => {
     const manager = await ServiceManager.of(web.bench, BIND);
     const pid = await manager.startReady();
@@ -32,7 +32,7 @@ describe("READY=1 is said, with crank's pid,", () => {
     expect(manager.happened.some(({ kind }) => kind === "foreign")).toBe(false);
   });
 
-  test("when what the record holds is available, and not before; the start may take as long as the worker may", async () => {
+  test("when the recorded run is available, and not before; the start may take as long as the worker may", async () => {
     const hold = web.path("hold");
     record(...RESPONDER, "v1", "held");
     const manager = await ServiceManager.of(web.bench, BIND, { env: { HOLD: hold } });
@@ -45,7 +45,7 @@ describe("READY=1 is said, with crank's pid,", () => {
     expect(await manager.hears("READY", "1")).toMatchObject({ STATUS: "Generation 1: 1 of 1 worker ready" });
   });
 
-  test("never, when what the record holds fails: crank ends with status 1, and has said why", async () => {
+  test("never, when the recorded run fails: crank ends with status 1, after it has said why", async () => {
     record(...RESPONDER, "v1", "exit-3");
     const manager = await ServiceManager.of(web.bench, BIND);
     manager.order("start");
@@ -77,7 +77,7 @@ describe("READY=1 is said, with crank's pid,", () => {
 });
 
 describe("SIGHUP", () => {
-  test("is answered by RELOADING=1, not before it was sent, and by READY=1 when the new workers serve", async () => {
+  test("is answered by RELOADING=1 with a later time, and by READY=1 when the new workers serve", async () => {
     const manager = await ServiceManager.of(web.bench, BIND);
     await manager.startReady();
     await web.run("--", ...RESPONDER, "v1");
@@ -89,7 +89,7 @@ describe("SIGHUP", () => {
     expect((await web.ctl("status")).stdout).toContain("generation 2");
   });
 
-  test("is answered by both even when there is nothing that could be reloaded", async () => {
+  test("is answered by both even when there is nothing to reload", async () => {
     const manager = await ServiceManager.of(web.bench, BIND);
     await manager.startReady();
     manager.order("signal SIGHUP");
@@ -97,7 +97,7 @@ describe("SIGHUP", () => {
     await manager.hears("READY", "1");
   });
 
-  test("that leads to a failure is answered by READY=1 too, and STATUS tells the failure until a deploy succeeds", async () => {
+  test("that leads to a failure is answered by READY=1 too, and STATUS shows the failure until a deploy succeeds", async () => {
     const manager = await ServiceManager.of(web.bench, BIND);
     await manager.startReady();
     const script = web.path("app.sh");
@@ -114,7 +114,7 @@ describe("SIGHUP", () => {
 });
 
 describe("WATCHDOG=1", () => {
-  test("comes at half the interval while no supervisor is awake", async () => {
+  test("is sent at half the interval while no supervisor is awake", async () => {
     const manager = await ServiceManager.of(web.bench, [...BIND, "-linger", "0"], { env: { WATCHDOG_USEC: "200000" } });
     const pid = await manager.startReady();
     await waitFor("sleep", () => supervisorOf({ pid }) === undefined);
@@ -126,7 +126,7 @@ describe("WATCHDOG=1", () => {
     });
   });
 
-  test("does not come when the watchdog is another process's", async () => {
+  test("is not sent when the watchdog belongs to another process", async () => {
     const other = ["sh", "-c", 'WATCHDOG_PID=1 exec "$@"', "sh", CRANK];
     const manager = await ServiceManager.of(web.bench, BIND, { env: { WATCHDOG_USEC: "1000" }, command: other });
     await manager.startReady();
@@ -135,8 +135,8 @@ describe("WATCHDOG=1", () => {
   });
 });
 
-describe("on SIGTERM crank says STOPPING=1", () => {
-  test("and how long its workers may take, and takes its sockets out of the store", async () => {
+describe("on SIGTERM crank sends STOPPING=1", () => {
+  test("and how long its workers may take, and removes its sockets from the store", async () => {
     const manager = await ServiceManager.of(web.bench, BIND);
     await manager.startReady();
     await web.run("-stop", "4000", "--", ...RESPONDER, "v1");
@@ -159,7 +159,7 @@ describe("a NOTIFY_SOCKET", () => {
   });
 
   test.each(["/no/such/socket", "@nobody-is-there", "vsock:2:1234", `/${"x".repeat(200)}`])(
-    "that is %j keeps crank from nothing, and is named in the log",
+    "that cannot be reached (%j) does not stop crank, and is named in the log",
     async (socket) => {
       const running = await web.startWith({ env: { NOTIFY_SOCKET: socket, WATCHDOG_USEC: "1000000" } });
       expect((await web.run("--", ...RESPONDER, "v1")).status).toBe(0);
@@ -169,7 +169,7 @@ describe("a NOTIFY_SOCKET", () => {
     },
   );
 
-  test("that goes and comes back gets everything again", async () => {
+  test("that goes away and comes back gets everything again", async () => {
     const manager = await ServiceManager.of(web.bench, BIND);
     await manager.startReady();
     manager.order("close");
@@ -181,7 +181,7 @@ describe("a NOTIFY_SOCKET", () => {
     await manager.hears("STATUS", "Generation 1: 1 of 1 worker ready");
   });
 
-  test("that is full holds nothing up, and gets the present state when there is room", async () => {
+  test("that is full delays nothing, and gets the present state when there is room", async () => {
     const manager = await ServiceManager.of(web.bench, BIND);
     await manager.startReady();
     manager.order("deaf");
@@ -204,7 +204,7 @@ describe("a NOTIFY_SOCKET", () => {
   });
 });
 
-test("under another program's name crank speaks to the service manager as well, and a restart keeps its socket", async () => {
+test("under another program's name crank notifies the service manager as well, and a restart keeps its socket", async () => {
   const program = `exec ${ROOT}/bin/socketmaster -listen tcp://127.0.0.1:0 -start 100 -command python3 -- ${RESPONDER_IN_PYTHON[1]} v1`;
   const manager = await ServiceManager.of(web.bench, [], { command: ["sh", "-c", program] });
   manager.order("start");
@@ -221,8 +221,8 @@ test("under another program's name crank speaks to the service manager as well, 
   expect(listening()[0]).toBe(listening()[1]);
 });
 
-describe("what the service manager tells crank", () => {
-  test("is not told to workers", async () => {
+describe("crank under a service manager", () => {
+  test("does not pass the manager's environment to workers", async () => {
     const seen = web.path("environment");
     const env = { WATCHDOG_USEC: "60000000", FDSTORE: "16", LISTEN_PIDFDID: "1" };
     const manager = await ServiceManager.of(web.bench, ["-bind", "systemd"], { env });
@@ -241,7 +241,7 @@ describe("what the service manager tells crank", () => {
     );
     for (const name of ["WATCHDOG_USEC", "WATCHDOG_PID", "MAINPID", "LISTEN_PIDFDID"])
       expect(environment.has(name)).toBe(false);
-    // How many descriptors crank keeps for its workers is its own number.
+    // The number of descriptors that crank keeps for its workers is its own.
     expect(environment.get("FDSTORE")).toBe("512");
     expect(environment.get("NOTIFY_SOCKET")).toContain("web.run/notify/");
     expect(environment.get("LISTEN_PID")).toBe(environment.get("pid"));
@@ -249,7 +249,7 @@ describe("what the service manager tells crank", () => {
     expect(environment.get("LISTEN_FDNAMES")).toBe("http");
   });
 
-  test("puts priorities before the lines of its log when that is the journal, and only then", async () => {
+  test("puts priorities before the lines of the log when that is the journal, and only then", async () => {
     const lines = async (log: string, change: string): Promise<string[]> => {
       const running = web.bench.start(["sh", "-c", `${change}; exec "$@" 2>${log}`, "sh", ...web.crankCommand()]);
       await waitFor("crank", () => existsSync(log) && readFileSync(log, "utf8").includes("Listening on"));
@@ -273,7 +273,7 @@ describe("what the service manager tells crank", () => {
   });
 });
 
-test("Debian's systemd-notify, as a worker's way to say that it is ready, is understood and not held up", async () => {
+test("Debian's systemd-notify reports a worker's readiness, and returns without delay", async () => {
   await web.start();
   const worker = "systemd-notify --ready --status=serving && exec sleep 1000";
   expect(await web.run("-start", "20", "--", "sh", "-c", worker)).toMatchObject({ status: 0 });

@@ -9,7 +9,7 @@ import { waitFor } from "../harness/wait.ts";
 
 const web = eachTest(new Service());
 
-/** Asks until there is an answer: a connection waits in the queue for as long as it takes. */
+/** Asks until there is an answer: a connection waits in the queue as long as needed. */
 const ask = (port: number): Promise<string> =>
   new Promise((done, fail) => {
     let text = "";
@@ -30,7 +30,7 @@ const ask = (port: number): Promise<string> =>
 
 type Activated = { readonly crank: Running; readonly first: Promise<string> };
 
-/** Opens the ports, and has crank started by the first connection to the first of them. */
+/** Opens the ports; the first connection to the first of them starts crank. */
 const activate = async (ports: readonly number[], names: string, command: readonly string[]): Promise<Activated> => {
   const crank = web.bench.start([
     "systemd-socket-activate",
@@ -54,13 +54,13 @@ test("the connection that started crank is answered by the first worker that is 
   expect(await ask(ports[0] ?? 0)).toStartWith("v1 ");
   await crank.wrote("stdout", "names=http:admin fds=2");
   expect((await web.run("--", compiled("worker"), "v2")).status).toBe(0);
-  // The one before may still accept until it has seen its stop signal.
+  // The worker before may still accept until it has seen its stop signal.
   await waitFor("an answer of v2", async () => (await ask(ports[0] ?? 0)).startsWith("v2 "));
   crank.signal("SIGTERM");
   expect(await crank.ended).toMatchObject({ status: 0 });
 });
 
-describe("with sockets that crank cannot use it ends with status 1 and a sentence", () => {
+describe("with sockets that it cannot use crank ends with status 1 and a sentence:", () => {
   const ended = async (names: string, command: readonly string[]): Promise<string> => {
     const { crank } = await activate(await freePorts(2), names, command);
     const { status, stderr } = await crank.ended;
@@ -69,7 +69,7 @@ describe("with sockets that crank cannot use it ends with status 1 and a sentenc
     expect(own).toHaveLength(1);
     return own[0] ?? "";
   };
-  /** Started by a shell that changes what systemd said. */
+  /** Started by a shell that changes systemd's variables. */
   const through = (change: string, bind: string): string[] => [
     "sh",
     "-c",
@@ -95,15 +95,15 @@ describe("with sockets that crank cannot use it ends with status 1 and a sentenc
     expect(await ended("a:b", [...command, "-bind", "systemd:b"])).toContain("descriptor 4 is already used by fd://4");
   });
 
-  test("an address that one of them has, given instead of the socket", async () => {
+  test("the address of one of them, given instead of the socket", async () => {
     const ports = await freePorts(1);
     const { crank } = await activate(ports, "http", CRANK_WEB("-bind", `127.0.0.1:${ports[0]}`));
     expect((await crank.ended).stderr).toContain("-bind systemd takes them (http)");
   });
 });
 
-describe("goes on with a warning", () => {
-  test("when LISTEN_FDNAMES has too few names, and all sockets are wanted", async () => {
+describe("crank goes on with a warning", () => {
+  test("when LISTEN_FDNAMES has too few names and all sockets are wanted", async () => {
     const ports = await freePorts(2);
     const change = "export LISTEN_FDNAMES=http;";
     const command = ["sh", "-c", `${change} exec "$@"`, "sh", ...CRANK_WEB("-bind", "systemd")];
@@ -117,7 +117,7 @@ describe("goes on with a warning", () => {
     await running.wrote("stderr", "WARNING: LISTEN_PID");
   });
 
-  test("and two sockets of one name are both taken, in order", async () => {
+  test("and takes both of two sockets with one name, in order", async () => {
     const ports = await freePorts(3);
     const { crank } = await activate(ports, "http:admin:http", CRANK_WEB("-bind", "systemd:http"));
     await crank.wrote("stderr", `Listening on tcp4://127.0.0.1:${ports[2]}`);

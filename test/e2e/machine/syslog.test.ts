@@ -1,4 +1,4 @@
-// crank -syslog: everything that is said goes to /dev/log, and nothing to standard output.
+// crank -syslog: all output goes to /dev/log, and nothing to standard output.
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { mountNamespaces, needing } from "../../needs.ts";
@@ -28,7 +28,7 @@ needing(mountNamespaces()).test("with -syslog workers' lines and crank's own are
   expect([crank.stdout(), crank.stderr()]).toEqual(["", ""]);
 });
 
-test("-syslog carries no JSON, and says so", async () => {
+test("-syslog with -log-format json is refused, with the reason", async () => {
   const ended = await web.bench.run([CRANK, "-name", "web", "-bind", "127.0.0.1:0", "-syslog", "-log-format", "json"]);
   expect([ended.status, ended.stderr]).toEqual([
     2,

@@ -121,7 +121,7 @@ describe("a worker that is ready and holds the socket", () => {
   test.each([
     ["in a child process", ["3", "nothing", "child"]],
     ["under another number", ["3", "tcp", "moved"]],
-    ["and listens elsewhere besides", ["", "tcp"]],
+    ["and listens elsewhere as well", ["", "tcp"]],
   ])("%s is ready", async (_where, words) => {
     await web.start();
     expect(await web.app([...words])).toMatchObject(DONE);
