@@ -1,6 +1,6 @@
 #!/bin/sh
-# A machine of its own, as far as namespaces go: real systemd, with the units in DIRECTORY/units and none of this
-# machine's. Only the network is shared. What systemd says goes to DIRECTORY/console. Ends when its first process does.
+# A machine made of namespaces: a real systemd, with the units in DIRECTORY/units and none of this machine's. Only the
+# network is shared. systemd's output goes to DIRECTORY/console. Ends with its first process.
 # usage: unshare --mount sh machine.sh DIRECTORY
 set -e
 directory=$1
@@ -25,10 +25,10 @@ if [ "$2" = first ]; then
 fi
 
 touch "$directory/console"
-# journald's own units are the only ones of this machine's that are wanted.
+# Of this machine's units only journald's own are needed.
 mkdir "$directory/journald" "$control"
 cp $units/systemd-journald.service $units/systemd-journald.socket $units/systemd-journald-dev-log.socket "$directory/journald"
-# A control group of its own, which is the root of all for this systemd.
+# Its own control group, which is the root for this systemd.
 mount -t cgroup2 cgroup2 "$control"
 group=$control/crank-test-$$
 mkdir "$group"

@@ -14,8 +14,8 @@ const WARNING =
 
 const web = eachTest(new Service({ app: ASIDE }));
 
-describe("a worker that leaves its socket and listens on a port of its own is named", () => {
-  test.each(["epoll", "accept"])("in the deploy's answer, when it waits there by %s", async (own) => {
+describe("a worker that leaves its socket and listens on its own port is named", () => {
+  test.each(["epoll", "accept"])("in the deploy's answer, when it waits on that port with %s", async (own) => {
     const crank = await web.start();
     const deployed = await web.app([own, "nothing"]);
     expect(deployed).toMatchObject({ status: 0, stdout: "Started successfully\n" });
@@ -24,7 +24,7 @@ describe("a worker that leaves its socket and listens on a port of its own is na
     await crank.wrote("stderr", WARNING);
   });
 
-  test("when connections wait that it does not accept, however it waits itself", async () => {
+  test("when connections wait that it does not accept, whatever call it waits in", async () => {
     const crank = await web.start();
     await web.talk();
     const deployed = await web.app(["poll", "nothing"]);
@@ -51,8 +51,8 @@ describe("a worker that leaves its socket and listens on a port of its own is na
   });
 });
 
-describe("nothing is said of a worker with a port of its own", () => {
-  test.each(["epoll", "poll", "accept"])("that serves on its socket by %s", async (given) => {
+describe("no warning names a worker with a port of its own", () => {
+  test.each(["epoll", "poll", "accept"])("that serves on its socket with %s", async (given) => {
     const crank = await web.start();
     const deployed = await web.app(["epoll", given]);
     expect(deployed).toMatchObject({ status: 0, stdout: "Started successfully\n" });
@@ -61,7 +61,7 @@ describe("nothing is said of a worker with a port of its own", () => {
     expect(deployed.stderr + crank.stderr()).not.toContain("not seen to accept");
   });
 
-  test("that is for this machine alone", async () => {
+  test("that is open to this machine only", async () => {
     const crank = await web.start();
     expect((await web.app(["epoll", "nothing", "127.0.0.1"])).stderr).not.toContain("not seen to accept");
     expect(crank.stderr()).not.toContain("not seen to accept");

@@ -1,4 +1,4 @@
-// How many connections may wait at a socket is the socket's: what a worker shortens by its own listen(2) is restored.
+// The length of a socket's backlog is fixed for the socket: crank restores it when a worker shortens it with listen(2).
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import type { Ended, Running } from "../harness/bench.ts";
@@ -9,10 +9,10 @@ import { waitFor } from "../harness/wait.ts";
 
 const web = eachTest(new Service());
 
-/** Whatever the machine allows. */
+/** The machine's limit. */
 const MOST = Math.min(4096, Number(readFileSync("/proc/sys/net/core/somaxconn", "utf8")));
 
-/** A worker that lets so many connections wait at each of its sockets: before it is ready, or on SIGUSR1. */
+/** A worker that lets this many connections wait at each of its sockets: before it is ready, or on SIGUSR1. */
 const run = (backlog: number, when: "at once" | "later" = "at once"): Promise<Ended> => {
   const program = `import os, signal, socket
 sockets = [socket.socket(fileno=3 + i) for i in range(int(os.environ["EINHORN_FD_COUNT"]))]
@@ -31,8 +31,8 @@ const warnings = (crank: Running): readonly string[] =>
     .split("\n")
     .filter((line) => line.includes("had set the backlog"));
 
-describe("a queue that a worker has shortened", () => {
-  test("is restored when the worker is ready, at each socket, and that is said once for a generation", async () => {
+describe("a backlog that a worker has shortened", () => {
+  test("is restored on each socket when the worker is ready, and that is reported once for a generation", async () => {
     const path = web.path("web.sock");
     const crank = await web.start("-bind", path);
     expect(await run(5)).toMatchObject({ status: 0 });
@@ -44,7 +44,7 @@ describe("a queue that a worker has shortened", () => {
     expect(warnings(crank)).toHaveLength(4);
   });
 
-  test("is restored when the status is asked for, and that is not said again", async () => {
+  test("is restored when the status is read, and that is not reported again", async () => {
     const crank = await web.startOn(["127.0.0.1:0?backlog=300"]);
     await run(5, "later");
     for (let times = 1; times <= 2; times++) {
@@ -56,7 +56,7 @@ describe("a queue that a worker has shortened", () => {
     expect(warnings(crank)).toHaveLength(1);
   });
 
-  test("that was given to crank gets the length back that it had", async () => {
+  test("of a socket that was given to crank is restored to its old length", async () => {
     const giver = `import os, socket, sys
 s = socket.create_server(("127.0.0.1", 0), backlog=77)
 os.dup2(s.fileno(), 3)
@@ -68,7 +68,7 @@ os.execv(sys.argv[1], sys.argv[1:])`;
     expect(await limits()).toEqual([77]);
   });
 
-  test("is left alone where a worker has made it longer", async () => {
+  test("is not changed where a worker has made it longer", async () => {
     const crank = await web.startOn(["127.0.0.1:0?backlog=50"]);
     await run(60);
     expect(await limits()).toEqual([60]);

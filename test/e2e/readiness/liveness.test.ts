@@ -1,4 +1,4 @@
-// Workers that are ready and not alive any more: found out by probes and by their watchdog, and replaced whatever -respawn says.
+// Workers that are ready and no longer alive: detected by probes and by their watchdog, and replaced whatever -respawn says.
 import { beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import type { Running } from "../harness/bench.ts";
@@ -15,10 +15,10 @@ beforeEach(async () => {
 });
 
 const DONE = { status: 0, stdout: "Started successfully\n" };
-/** With time for an answer on a machine that is busy: a healthy worker is never taken for an ill one here. */
+/** With enough time for an answer on a busy machine: a healthy worker is never taken for an unhealthy one here. */
 const OFTEN = ["-live-interval", "0.1", "-live-timeout", "20", "-live-threshold", "2"];
 
-/** Until another worker serves, and the first one is gone. */
+/** Waits until another worker serves and the first one is gone. */
 const untilReplaced = (pid: number): Promise<unknown> =>
   waitFor("another worker", async () => {
     const workers = await web.ps();
@@ -33,14 +33,14 @@ const only = async (): Promise<Worker> => {
 
 describe("-live http:PATH", () => {
   test.each([["/sick", "it is not alive: the last probe found that it answered with the status 503"]])(
-    "replaces a worker that has become what %s makes of it, although -respawn is off",
+    "replaces a worker that %s has made unhealthy, although -respawn is off",
     async (ill, reason) => {
       expect(await web.app("one", "-live", "http:/healthz", ...OFTEN)).toMatchObject(DONE);
       const { pid } = await only();
       await web.get(ill);
       await untilReplaced(pid);
       await crank.wrote("stderr", `is replaced: ${reason}`);
-      // The successor was there before the old one got its signal.
+      // The successor was ready before the old one got its signal.
       await crank.wrote("stderr", "Stopping worker 1");
       const said = crank.stderr();
       expect(said).toContain("Worker 2 (pid");
@@ -57,18 +57,18 @@ describe("-live http:PATH", () => {
     await crank.wrote("stderr", "the last probe found that it did not a");
   });
 
-  test("lets a worker be that answers", async () => {
+  test("keeps a worker that answers", async () => {
     await web.app(["one", "READY=1"], "-live", "http:/healthz", ...OFTEN);
     const { id } = await only();
     await waitFor("some probes", async () => {
-      // Probes are counted through what they do: they connect, and are answered.
+      // Probes are counted by their effect: they connect, and are answered.
       expect(await web.get("/healthz")).toBe("ok");
       return Number(await journalled("nextProbe")) > 4;
     });
     expect(await only()).toMatchObject({ id, state: "ready" });
   });
 
-  test("stops the worker first where nothing may overlap, and crank waits for its successor", async () => {
+  test("stops the worker first where no overlap is allowed, and crank waits for its successor", async () => {
     await web.app("one", "-live", "http:/healthz", ...OFTEN, "-surge", "0", "-unavailable", "1");
     const { pid } = await only();
     await web.get("/sick");
@@ -79,7 +79,7 @@ describe("-live http:PATH", () => {
     expect(said.indexOf("Stopping worker 1")).toBeLessThan(said.indexOf("Starting worker 2"));
   });
 
-  test("fails a deploy whose worker is not alive before it is available", async () => {
+  test("fails a deploy whose worker stops being alive before it is available", async () => {
     await web.app("one");
     const deployed = web.app("two", "-live", "http:/healthz", ...OFTEN, "-min-ready", "60");
     await waitFor(
@@ -96,7 +96,7 @@ describe("-live http:PATH", () => {
 });
 
 describe("-live exec:COMMAND", () => {
-  test("replaces the worker for which it fails, and leaves nothing behind of a command that forks and stays", async () => {
+  test("replaces the worker for which it fails, and leaves nothing of a command that forks", async () => {
     const ill = web.path("ill");
     const left = web.path("left");
     const check = web.path("check");
@@ -115,7 +115,7 @@ describe("-live exec:COMMAND", () => {
 });
 
 describe("-live watchdog:SEC", () => {
-  test("replaces a worker that stops feeding, which gets SIGABRT first", async () => {
+  test("replaces a worker that stops sending WATCHDOG=1, which gets SIGABRT first", async () => {
     expect(await web.app(["one", "feed=0.1", "READY=1"], "-live", "watchdog:3")).toMatchObject(DONE);
     const { pid } = await only();
     expect(await web.get("/env?WATCHDOG_USEC")).toBe("3000000");
@@ -126,13 +126,13 @@ describe("-live watchdog:SEC", () => {
     await crank.wrote("stderr", `Stopping worker 1 (pid ${pid}, generation 1) with SIGABRT`);
   });
 
-  test("replaces a worker that never feeds", async () => {
+  test("replaces a worker that never sends WATCHDOG=1", async () => {
     expect(await web.app("one", "-live", "watchdog:0.3")).toMatchObject(DONE);
     await waitFor("its replacement", () => /Worker 2 .* is ready/.test(crank.stderr()));
     await crank.wrote("stderr", "it sent no WATCHDOG=1 for 0.3 s");
   });
 
-  test("does not count what another process says for it", async () => {
+  test("does not count what another process sends for it", async () => {
     await web.app("one", "-live", "watchdog:5");
     const { pid } = await only();
     await web.get("/feed-by-child?0.05");
@@ -140,7 +140,7 @@ describe("-live watchdog:SEC", () => {
     await crank.wrote("stderr", "WATCHDOG=1 for worker 1 came only from other processes");
   });
 
-  test("holds for a period that the worker has chosen, and WATCHDOG=trigger needs none", async () => {
+  test("uses the period that the worker has chosen, and WATCHDOG=trigger works without one", async () => {
     await web.app("one", "-live", "watchdog:600");
     const first = (await only()).pid;
     await web.get("/say?WATCHDOG_USEC=200000");
@@ -152,7 +152,7 @@ describe("-live watchdog:SEC", () => {
     await crank.wrote("stderr", "is replaced: it requested it");
   });
 
-  test("goes on when the supervisor is killed", async () => {
+  test("continues when the supervisor is killed", async () => {
     await web.app("one", "-live", "watchdog:3");
     const { pid } = await only();
     const supervisor = await waitFor("the supervisor", () => supervisorOf(crank));
@@ -162,7 +162,7 @@ describe("-live watchdog:SEC", () => {
 });
 
 describe("a crank that is killed", () => {
-  test("is followed by one that watches over the worker as before", async () => {
+  test("is followed by one that continues its workers' probes", async () => {
     await web.app(["one", "feed=0.1", "READY=1"], "-live", "watchdog:3");
     const { pid } = await only();
     crank = await web.replace();
@@ -173,7 +173,7 @@ describe("a crank that is killed", () => {
   });
 });
 
-describe("what -live cannot be", () => {
+describe("an invalid liveness flag:", () => {
   test.each([
     [["-live", "maybe"], 2, "is not http:PATH"],
     [["-live", "http:healthz"], 2, "is not http:PATH"],
@@ -191,14 +191,14 @@ describe("what -live cannot be", () => {
   });
 });
 
-/** Until the worker is gone and another one serves, which may be replaced in its turn. */
+/** Waits until the worker is gone and another one serves, which may be replaced in turn. */
 const untilReplacedOnce = (pid: number): Promise<unknown> =>
   waitFor("another worker", async () => {
     const workers = await web.ps();
     return !isAlive(pid) && workers.some((worker) => worker.state === "ready" && worker.pid !== pid);
   });
 
-/** A word of the journal's service entry. */
+/** A value in the service entry of the journal. */
 const journalled = async (name: string): Promise<string | undefined> => {
   const text = readFileSync(web.path("web.run/journal"), "latin1");
   return [...text.matchAll(new RegExp(`"${name}":(\\d+)`, "g"))].at(-1)?.[1];

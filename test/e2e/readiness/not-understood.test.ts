@@ -1,4 +1,4 @@
-// What a worker says and crank does not understand is reported once, and einhorn's own way to acknowledge is understood.
+// Messages of a worker that crank does not understand are reported once, and einhorn's own acknowledgement is understood.
 import { describe, expect, test } from "bun:test";
 import type { Ended, Running } from "../harness/bench.ts";
 import { eachTest } from "../harness/each-test.ts";
@@ -14,7 +14,7 @@ def control(line):
         s.sendall(line + b"\\n")
         s.recv(4096)
 `;
-/** Deploys a worker that does these things before it says that it is ready, in each of two places. */
+/** Deploys a worker that does these things before it reports that it is ready, in each of two places. */
 const run = (lines: string, ...flags: string[]): Promise<Ended> =>
   web.ctl(
     ...["run", "-wait", "-instances", "2", ...flags, "--", "python3", "-c"],
@@ -47,7 +47,7 @@ describe("on its notify socket", () => {
     expect(told(crank)).toHaveLength(2);
   });
 
-  test("what systemd knows, and what is private, is not", async () => {
+  test("what systemd knows, and what is private, is not reported", async () => {
     const crank = await web.start();
     await run('os.write(notify, b"MONOTONIC_USEC=1\\nX_MINE=2\\nSTATUS=busy\\n")');
     await crank.wrote("stderr", "Rolled out generation 1");

@@ -1,4 +1,4 @@
-// Readiness by other means than a notification: programs that know nothing of crank are asked, and only their own answer counts.
+// Readiness without a notification: crank probes programs that know nothing of it, and only their own answer counts.
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { RESPONDER } from "../harness/apps.ts";
@@ -15,7 +15,7 @@ const HTTP = ["-ready", "http:/healthz", "-probe-interval", "0.05"];
 const DONE = { status: 0, stdout: "Started successfully\n" };
 
 describe("http:PATH", () => {
-  test("makes a worker ready that answers with 2xx, and replaces it by one that does", async () => {
+  test("makes a worker ready that answers with 2xx, and replaces it by another that does", async () => {
     const crank = await web.start();
     expect(await web.app("one", ...HTTP)).toMatchObject(DONE);
     expect(await web.app(["two", "status=204"], ...HTTP)).toMatchObject(DONE);
@@ -28,7 +28,7 @@ describe("http:PATH", () => {
     ["status=301", "answered with the status 301"],
     ["hang", "did not answer in time"],
     ["plain", "did not answer in HTTP"],
-  ])("does not make a worker with %s ready, and says what the probe found", async (habit, reason) => {
+  ])("does not make a worker with %s ready, and reports what the probe found", async (habit, reason) => {
     const crank = await web.start();
     await web.app("one", ...HTTP);
     // The answer that it would get in a minute is not waited for.
@@ -37,7 +37,7 @@ describe("http:PATH", () => {
     expect((await web.ps()).map((worker) => worker.state)).toEqual(["ready", "starting"]);
   });
 
-  test("fails the deploy of a worker that does not pass in time, with what the last probe found, and the old one serves on", async () => {
+  test("fails the deploy of a worker that does not pass in time, with the result of the last probe, and the old one serves on", async () => {
     await web.start();
     await web.app("one", ...HTTP);
     const failed = await web.app(["two", "status=503"], ...HTTP, "-start", "10");
@@ -46,7 +46,7 @@ describe("http:PATH", () => {
     expect(await web.get()).toBe("one");
   });
 
-  test("looks at the status alone, however long the headers go on", async () => {
+  test("reads only the status, however long the headers are", async () => {
     await web.start();
     expect(await web.app(["one", "dribble"], ...HTTP)).toMatchObject(DONE);
   });
@@ -65,7 +65,7 @@ describe("http:PATH", () => {
     await crank.wrote("stderr", "Rolled out generation 2");
   });
 
-  test("does not believe READY=1 of a worker that is to be asked", async () => {
+  test("ignores READY=1 of a worker that is probed", async () => {
     await web.start();
     const flags = [...HTTP, "-start", "1", "-probe-timeout", "0.2"];
     expect(await web.run(...flags, "--", ...RESPONDER, "v1")).toMatchObject({
@@ -82,7 +82,7 @@ describe("http:PATH", () => {
     });
   });
 
-  test("goes on when the supervisor is killed in the middle", async () => {
+  test("continues when the supervisor is killed in the middle", async () => {
     const crank = await web.start();
     const deployed = web.app(["one", "after=40"], ...HTTP);
     for (let kill = 0; kill < 3; kill++) {
@@ -102,7 +102,7 @@ describe("a shared socket", () => {
     const failed = await web.app(["two", "deaf"], ...HTTP, "-start", "10", "-probe-timeout", "0.5");
     expect(failed.status).toBe(1);
     expect(failed.stderr).toContain("left all connections to other workers");
-    // And two hundred times with the probe itself, for a process that serves no one.
+    // And two hundred times with the probe itself, for a process that does not serve.
     const broken = web.bench.start(["sleep", "600"]);
     const script = `import os, socket, subprocess, sys
 def probe():
@@ -130,7 +130,7 @@ print(len(said), sum(text == "ok" for text in said))`;
   });
 });
 
-describe("other means", () => {
+describe("other probes", () => {
   test("tcp: a connection that the worker accepts", async () => {
     await web.start();
     expect(await web.app("one", "-ready", "tcp")).toMatchObject(DONE);
@@ -138,7 +138,7 @@ describe("other means", () => {
     expect(failed.status).toBe(1);
   });
 
-  test("delay:SEC: being alive after that time", async () => {
+  test("delay:SEC: the worker is alive after that time", async () => {
     const crank = await web.start();
     expect(await web.app(["one", "deaf"], "-ready", "delay:0.2")).toMatchObject(DONE);
     await crank.wrote("stderr", /is ready after (0\.[2-9]|[1-9])/);
@@ -160,7 +160,7 @@ describe("other means", () => {
     expect(readFileSync(file, "utf8")).toBe(`${worker?.pid} 1 web mint\n`.repeat(3));
   });
 
-  test("exec:COMMAND that forks and stays is ended with all that it started when its time is over", async () => {
+  test("exec:COMMAND that forks and stays is ended with its process tree when its time is over", async () => {
     await web.start();
     const file = web.path("stays");
     const check = web.path("check");
@@ -171,7 +171,7 @@ describe("other means", () => {
     await waitFor("what it started to be gone", () => left.every((pid) => !isAlive(pid)));
   });
 
-  test("-probe-addr asks each worker at an address of its own", async () => {
+  test("-probe-addr probes each worker at an address of its own", async () => {
     await web.start();
     const template = `unix://${web.directory}/{worker}.sock`;
     const own = ["sh", "-c", `exec ${WEB_SERVER.join(" ")} one at=${web.directory}/$CRANK_WORKER.sock`];
@@ -180,7 +180,7 @@ describe("other means", () => {
     expect(existsSync(web.path("2.sock"))).toBe(true);
   });
 
-  test("what was said of readiness holds for the next deploy, and -ready notify takes it back", async () => {
+  test("readiness settings hold for the next deploy, and -ready notify resets them", async () => {
     await web.start();
     await web.app("one", ...HTTP, "-probe-timeout", "0.3");
     expect(await web.app(["two", "status=500"], "-start", "0.8")).toMatchObject({ status: 1 });

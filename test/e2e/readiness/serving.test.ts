@@ -1,4 +1,4 @@
-// Ready means that it serves: a worker that is ready holds the service's sockets, itself or in a process that it has started.
+// Ready means serving: a worker that is ready holds the service's sockets, itself or in a process that it has started.
 import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,20 +9,20 @@ import { WEB_SERVER } from "../harness/python-apps.ts";
 import { Service } from "../harness/service.ts";
 import { waitFor } from "../harness/wait.ts";
 
-/** Closes these descriptors (`3,4`), listens on something else, and says that it is ready. */
+/** Closes these descriptors (`3,4`), listens on something else, and reports that it is ready. */
 const ELSEWHERE = ["python3", join(ROOT, "test/apps/elsewhere.py")];
 const DONE = { status: 0, stdout: "Started successfully\n" };
 
 const web = eachTest(new Service({ app: ELSEWHERE }));
 
-/** The last failure of a worker, as the events have it. */
+/** The last failure of a worker, according to the events. */
 const failure = async (): Promise<unknown> => {
   const failed = (await web.events()).findLast((event) => event.kind === "workerFailed");
   return failed?.kind === "workerFailed" ? failed.failure : undefined;
 };
 
 describe("a worker that is ready and does not hold the socket", () => {
-  test("has failed, and the message says where it listens instead; the old one goes on serving", async () => {
+  test("fails, and the message says where it listens instead; the old one goes on serving", async () => {
     const crank = await web.start();
     const address = `tcp://127.0.0.1:${web.port}`;
     await web.run("-ready", "http:/healthz", "--", ...WEB_SERVER, "one");
@@ -41,13 +41,13 @@ describe("a worker that is ready and does not hold the socket", () => {
     expect(await web.get()).toContain("one");
   });
 
-  test("has failed by a delay that it cuts short too", async () => {
+  test("fails with a delay that it cuts short too", async () => {
     await web.start();
     const failed = await web.app(["3", "tcp"], "-ready", "delay:600");
     expect(failed.stdout + failed.stderr).toContain("it sent READY=1 but does not hold");
   });
 
-  test("has failed by a delay too", async () => {
+  test("fails with a delay too", async () => {
     await web.start();
     const words = ["sh", "-c", "exec 3<&-; exec sleep 600"];
     const failed = await web.run("-ready", "delay:3", "--", ...words);
@@ -55,7 +55,7 @@ describe("a worker that is ready and does not hold the socket", () => {
     expect(failed.stdout + failed.stderr).toContain("it ran for the readiness delay but does not hold");
   });
 
-  test("has failed by a probe too", async () => {
+  test("fails with a probe too", async () => {
     await web.start();
     const closed = web.path("closed");
     const words = ["sh", "-c", `exec 3<&-; touch ${closed}; exec sleep 600`];
@@ -65,7 +65,7 @@ describe("a worker that is ready and does not hold the socket", () => {
     expect(failed.stdout + failed.stderr).toContain("its probe succeeded but it does not hold");
   });
 
-  test("has failed by an acknowledgement too", async () => {
+  test("fails with an acknowledgement too", async () => {
     await web.start();
     const program = `import json, os, signal, socket
 os.close(3)
@@ -79,7 +79,7 @@ signal.pause()`;
     expect(failed.stdout + failed.stderr).toContain("it listens nowhere");
   });
 
-  test("and holds another one gets its stop signal, because it may serve there, and only the missing one is named", async () => {
+  test("but holds another one gets its stop signal, because it may serve there, and only the missing one is named", async () => {
     const crank = await web.start("-bind", web.path("web.sock"), "-bind", "udp://127.0.0.1:0");
     const failed = await web.app(["4,5", "udp"]);
     expect(failed.status).toBe(1);
@@ -90,7 +90,7 @@ signal.pause()`;
     expect(crank.stderr()).not.toContain("SIGKILL");
   });
 
-  test("may be ready with -sockets-optional, of crank's or of the run's", async () => {
+  test("may be ready with -sockets-optional, as a flag of crank or of the run", async () => {
     await web.start();
     expect(await web.app(["3", "tcp"], "-sockets-optional")).toMatchObject(DONE);
     expect(await web.app(["3", "tcp"])).toMatchObject(DONE);
@@ -100,7 +100,7 @@ signal.pause()`;
     expect(other).toMatchObject(DONE);
   });
 
-  test("that says so for a wrapper which alone holds it has failed, and both are named", async () => {
+  test("but has a wrapper that holds it fails, and both are named", async () => {
     await web.start();
     const child = `import os, socket
 with socket.create_server(("127.0.0.1", 0)), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
@@ -127,7 +127,7 @@ describe("a worker that is ready and holds the socket", () => {
     expect(await web.app([...words])).toMatchObject(DONE);
   });
 
-  test("in an orphan of its own is ready", async () => {
+  test("in an orphaned child process is ready", async () => {
     await web.start();
     const program = `import os, signal
 if os.fork() == 0:
@@ -143,12 +143,12 @@ signal.pause()`;
     expect(await web.run("--", "python3", "-c", program)).toMatchObject(DONE);
   });
 
-  test("but not so that crank could see it is taken for ready, and that is said once", async () => {
+  test("in a process that crank cannot inspect is taken for ready, and that is reported once", async () => {
     const user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
     await web.bench.run(["chown", "65534", web.directory]);
     await web.bench.run(["chmod", "755", web.directory]);
     const crank = await web.launch([...user, ...web.crankCommand()]);
-    // prctl(PR_SET_DUMPABLE, 0): its descriptors are root's affair from then on.
+    // prctl(PR_SET_DUMPABLE, 0): from now on only root can see its descriptors.
     const program = `import ctypes, os, signal
 ctypes.CDLL(None).prctl(4, 0)
 os.write(int(os.environ["NOTIFY_FD"]), b"READY=1")
@@ -163,7 +163,7 @@ signal.pause()`;
 });
 
 describe("a worker that is not ready in time", () => {
-  test("is explained by what it does not hold, and where it listens", async () => {
+  test("is reported with the socket that it does not hold, and with where it listens", async () => {
     await web.start();
     const failed = await web.app(["3", "tcp", "silent"], "-start", "6");
     expect(failed.stdout + failed.stderr).toMatch(
@@ -172,7 +172,7 @@ describe("a worker that is not ready in time", () => {
     expect(await failure()).toMatchObject({ kind: "timeout", sockets: { held: 0 } });
   });
 
-  test("is explained by where it listens besides, when it has not closed the socket", async () => {
+  test("is reported with where else it listens, when it has not closed the socket", async () => {
     await web.start();
     const failed = await web.app(["", "tcp", "silent"], "-start", "6");
     expect(failed.stdout + failed.stderr).toMatch(
@@ -180,7 +180,7 @@ describe("a worker that is not ready in time", () => {
     );
   });
 
-  test("is explained by its wrapper", async () => {
+  test("is reported with its wrapper", async () => {
     await web.start();
     writeFileSync(web.path("server.cjs"), 'require("node:http").createServer().listen(0, "127.0.0.1");\n');
     const command = ["node", "-e", WRAPPER];
@@ -190,7 +190,7 @@ describe("a worker that is not ready in time", () => {
     );
   });
 
-  test("is explained by nothing when it holds the socket and listens nowhere else", async () => {
+  test("is reported without a reason when it holds the socket and listens nowhere else", async () => {
     await web.start();
     const failed = await web.app(["", "nothing", "silent"], "-start", "6");
     expect(failed.stdout + failed.stderr).toMatch(/not ready within 6 s\n/);
@@ -199,7 +199,7 @@ describe("a worker that is not ready in time", () => {
 
 const WRAPPER = `require("node:child_process").spawn(process.execPath, ["server.cjs"])`;
 
-describe("under other names a ready worker that does not hold the socket is ready, and a warning names it", () => {
+describe("under other names a ready worker that does not hold the socket is ready, and a warning names it:", () => {
   const WARNING = /is ready but does not hold tcp:\S+ \(descriptor 3\); it listens on 127\.0\.0\.1:\d+/;
   const moved = compiled("moved");
 

@@ -1,4 +1,4 @@
-// socketmaster: what it starts its program with, what it says, and how it ends.
+// socketmaster: what its program gets, what it logs, and how it ends.
 import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -32,7 +32,7 @@ describe("the program that socketmaster starts", () => {
     await master.wrote("stderr", "worker v1 has 3");
   });
 
-  test("has its lines logged behind its pid, and socketmaster's own say what happens", async () => {
+  test("has its lines logged with its pid, and socketmaster logs its own actions", async () => {
     const master = bench.master(ANY_PORT, "v1");
     const [pid] = await pids(master);
     const mark = `socketmaster\\[${master.pid}\\] \\d{4}/\\d\\d/\\d\\d \\d\\d:\\d\\d:\\d\\d `;
@@ -47,7 +47,7 @@ describe("the program that socketmaster starts", () => {
     const group = bench.path("group");
     writeFileSync(passwd, "root:x:0:0::/:/bin/sh\nalice:x:4711:4712::/:/bin/sh\n");
     writeFileSync(group, "root:x:0:\nalice:x:4712:\nchat:x:4713:bob,alice\nother:x:4714:bob\n");
-    // In a mount namespace of its own, so that the machine's users stay what they are.
+    // In a mount namespace of its own, so that the machine's users do not change.
     const script = `mount --bind ${passwd} /etc/passwd && mount --bind ${group} /etc/group && exec "$@"`;
     const master = bench.start([
       "unshare",
@@ -66,7 +66,7 @@ describe("the program that socketmaster starts", () => {
     expect((await master.ended).stderr).toContain("uid=4711(alice) gid=4712(alice) groups=4712(alice),4713(chat)");
   });
 
-  test("is not started as a user that there is not", async () => {
+  test("is not started as a user that does not exist", async () => {
     const ended = await bench.master([...ANY_PORT, "-user", "nobody-of-that-name"], "v1").ended;
     expect(ended).toMatchObject({
       status: 1,
@@ -75,9 +75,9 @@ describe("the program that socketmaster starts", () => {
   });
 });
 
-describe("the end", () => {
+describe("socketmaster", () => {
   test.each(["SIGINT", "SIGTERM", "SIGQUIT"] as const)(
-    "%s is passed on to all, and with the last one socketmaster ends",
+    "passes %s on to all processes, and ends with the last one",
     async (signal) => {
       const master = bench.master([...ANY_PORT, "-start", "3600000"], "v1");
       const [first] = await pids(master);
@@ -91,13 +91,13 @@ describe("the end", () => {
     },
   );
 
-  test("comes with the end of all processes, whatever their status", async () => {
+  test("ends when all its processes have ended, whatever their status", async () => {
     const ended = await bench.master(ANY_PORT, "v1", "dies").ended;
     expect(ended.status).toBe(0);
     expect(ended.stderr).toContain("exited with status 7");
   });
 
-  test("is not brought about by a signal that the processes outlive", async () => {
+  test("goes on after a signal that the processes survive", async () => {
     const master = bench.master([...ANY_PORT, "-start", "0"], "v1", "deaf");
     const [old = 0] = await pids(master);
     master.signal("SIGINT");
@@ -110,7 +110,7 @@ describe("the end", () => {
 });
 
 needing(mountNamespaces()).test(
-  "with -syslog the lines are datagrams at /dev/log, which may come, go and come back",
+  "with -syslog the lines are datagrams at /dev/log, which may appear, go and come back",
   async () => {
     const dev = bench.path("dev");
     await bench.run(["sh", "-c", `mkdir ${dev} && cp -a /dev/null /dev/zero /dev/urandom ${dev}`]);
@@ -123,7 +123,7 @@ while True: print(s.recv(9999).decode(), flush=True)`;
       await daemon.wrote("stdout", "bound");
       return daemon;
     };
-    // In a mount namespace of its own, so that the machine's /dev stays what it is.
+    // In a mount namespace of its own, so that the machine's /dev does not change.
     const script = `mount --bind ${dev} /dev && exec "$@"`;
     const command = [SOCKETMASTER, ...ANY_PORT, "-syslog", "-start", "0", "-command", "python3", "--", LISTENER, "v1"];
     const first = await syslogd();

@@ -1,4 +1,4 @@
-// socketmaster: one process in the place of another, and another socketmaster in its own.
+// socketmaster: one process replaced by another, and socketmaster itself replaced.
 import { describe, expect, test } from "bun:test";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ import { ANY_PORT, childrenOf, LISTENER, Masters, pids, SOCKETMASTER, said } fro
 const bench = eachTest(new Masters());
 
 describe("SIGHUP", () => {
-  test("starts another process, and tells the first to go when the second has lived for -start", async () => {
+  test("starts another process, and stops the first when the second has lived for -start", async () => {
     const master = bench.master([...ANY_PORT, "-start", "300"], "v1");
     const [old = 0] = await pids(master);
     await waitFor("the first to have lived", () => bench.serving(master));
@@ -97,7 +97,7 @@ describe("SIGHUP", () => {
     expect(count("Starting python3")).toBe(3);
   });
 
-  test("whose program cannot be started says so, and the end is as before", async () => {
+  test("with a program that cannot be started is reported, and the end is as before", async () => {
     const program = bench.path("program");
     writeFileSync(program, `#!/bin/sh\nexec python3 ${LISTENER} v1\n`, { mode: 0o755 });
     const master = bench.start([SOCKETMASTER, ...ANY_PORT, "-start", "0", "-command", program]);
@@ -134,7 +134,7 @@ describe("SIGUSR1", () => {
     expect((await master.ended).status).toBe(0);
   });
 
-  test("with a new program that cannot take over changes nothing, and gives the reason", async () => {
+  test("with a new program that cannot take over changes nothing, and reports the reason", async () => {
     const home = bench.path("home");
     install(home);
     const words = ["-command", "python3", ...ANY_PORT, "--", LISTENER, "v1"];

@@ -1,4 +1,4 @@
-// socketmaster for a test: started with a program that says what it has got, and asked through its socket.
+// socketmaster for a test: started with a program that reports what it has got, and queried through its socket.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Bench, type Ended, portOf, ROOT, type Running, type StartOptions } from "../harness/bench.ts";
@@ -43,7 +43,7 @@ export class Masters {
     return this.start([SOCKETMASTER, "-command", "python3", ...flags, "--", LISTENER, ...words]);
   }
 
-  /** What the listener says at this port, or at this path. */
+  /** The answer of the listener at this port, or at this path. */
   async answerFrom(where: number | string): Promise<string> {
     // Bun calls a connection to a unix socket reset if the peer has answered and closed it before Bun looks at it.
     const talk = await waitFor("a connection", () =>
@@ -56,21 +56,21 @@ export class Masters {
     return talk.heard.trim();
   }
 
-  /** The same, when there is one. */
+  /** The same, once there is an answer. */
   async serving(master: Running): Promise<string> {
     await pids(master);
     return this.answerFrom(portOf(master));
   }
 }
 
-/** Waits until so many processes have started, and gives their pids in order. */
+/** Waits until this many processes have started, and returns their pids in order. */
 export const pids = (master: Running, count = 1): Promise<number[]> =>
   waitFor(`${count} processes`, () => {
     const found = [...master.stderr().matchAll(/\[(\d+)\] worker /g)].map((match) => Number(match[1]));
     return found.length >= count && found;
   });
 
-/** Waits until socketmaster has said this. */
+/** Waits until socketmaster has written this. */
 export const said = (master: Running, what: string): Promise<true> =>
   waitFor(what, () => master.stderr().includes(what) || null);
 

@@ -21,7 +21,7 @@ describe("-listen", () => {
     await master.wrote("stderr", "Listening on tcp6://[::1]:");
   });
 
-  test("unix:// listens, takes the place of a file that a dead one left, and leaves none itself", async () => {
+  test("unix:// listens, replaces a file that a dead one left, and leaves none itself", async () => {
     const path = bench.path("app.sock");
     const left = createServer().listen(path);
     await waitFor("the socket", () => existsSync(path));
@@ -39,7 +39,7 @@ describe("-listen", () => {
     expect(existsSync(path)).toBe(false);
   });
 
-  test("fd:// takes a socket that it was started with", async () => {
+  test("fd:// uses a socket that it was started with", async () => {
     const script = `import os, socket, sys
 s = socket.create_server(("127.0.0.1", 0)); os.dup2(s.fileno(), 9); print(s.getsockname()[1], flush=True)
 os.execv(sys.argv[1], sys.argv[1:])`;
@@ -69,7 +69,7 @@ os.execv(sys.argv[1], sys.argv[1:])`;
     [["-listen", "tcp://no.such.host.invalid:80"], "no.such.host.invalid"],
     [["-listen", "fd://256"], "from 0 to 255"],
     [["-listen", "fd://77"], "start it with this descriptor open"],
-  ] as const)("that cannot be is one sentence and status 1: %p", async (flags, words) => {
+  ] as const)("that is invalid is reported in one sentence with status 1: %p", async (flags, words) => {
     const ended = await bench.master(flags, "v1").ended;
     expect(ended.status).toBe(1);
     expect(ended.stderr).toContain(words);

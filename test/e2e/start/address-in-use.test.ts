@@ -1,4 +1,4 @@
-// An address that another process has: which one, and whose worker it is, for every kind of socket.
+// An address that another process has: which process, and whose worker it is, for every kind of socket.
 import { expect, test } from "bun:test";
 import { CRANK, portOf } from "../harness/bench.ts";
 import { eachTest } from "../harness/each-test.ts";
@@ -6,11 +6,11 @@ import { Service } from "../harness/service.ts";
 
 const web = eachTest(new Service());
 
-/** What crank says when it cannot have this address. */
+/** crank's message when it cannot have this address. */
 const refused = async (bind: string): Promise<string> =>
   (await web.bench.run([CRANK, "-prefix", web.directory, "-name", "second", "-bind", bind])).stderr;
 
-/** Another process that has a socket, and the port that it is at. */
+/** Another process that has a socket, and the port of that socket. */
 const holder = async (open: string): Promise<{ readonly pid: number; readonly port: string }> => {
   const script = `import socket, time\n${open}\nprint(s.getsockname()[1] if s.family != socket.AF_UNIX else 0, flush=True)\ntime.sleep(600)`;
   const other = web.bench.start(["python3", "-c", script]);

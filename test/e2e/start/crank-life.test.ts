@@ -20,14 +20,14 @@ const FANOTIFY = {
 
 const web = eachTest(new Service({ app: RESPONDER }));
 
-/** What the service answers to a new connection. */
+/** The service's answer to a new connection. */
 const asked = async (): Promise<{ version: string; pid: number }> => {
   const [version = "", pid = ""] = (await web.ask()).trim().split(" ");
   return { version, pid: Number(pid) };
 };
 
 describe("a deploy", () => {
-  test("puts the new worker in the place of the old one, which is stopped only then", async () => {
+  test("replaces the old worker by the new one, and stops it only then", async () => {
     await web.start();
     expect(await web.app("one")).toMatchObject({ status: 0, stdout: "Started successfully\n" });
     const first = await asked();
@@ -40,7 +40,7 @@ describe("a deploy", () => {
   test.each([
     ["exits before it is ready", ["exit-3"], "Exited with code: 3"],
     ["exits with status 0 before it is ready", ["exit-0"], "Exited with code: 0"],
-  ])("whose worker %s fails, says so, and the old worker serves on", async (_, misdeeds, message) => {
+  ])("whose worker %s fails, says so, and leaves the old worker serving", async (_, misdeeds, message) => {
     await web.start();
     await web.app("good");
     const before = readFileSync(web.path("web.conf"), "utf8");
@@ -53,7 +53,7 @@ describe("a deploy", () => {
     if (misdeeds.includes("exit-3")) expect(failed.stderr + failed.stdout).toContain("the last words of bad");
   });
 
-  test("that never gets ready leaves the old worker serving, and the new one is gone", async () => {
+  test("that never becomes ready leaves the old worker serving, and the new one is gone", async () => {
     await web.start();
     await web.app("good");
     const failed = await web.app(["bad", "never-ready"], "-start", "6");
@@ -81,7 +81,7 @@ describe("a deploy", () => {
     expect((await asked()).version).toBe("good");
   });
 
-  test("into a directory that is gone fails at once, and says so", async () => {
+  test("in a directory that is gone fails at once, and says so", async () => {
     await web.start();
     const failed = await web.app("x", "-cwd", web.path("gone"));
     expect(failed.status).toBe(1);
@@ -94,7 +94,7 @@ describe("a deploy", () => {
     expect((await asked()).version).toBe("path");
   });
 
-  test("whose worker talks nonsense and floods its notify socket is still answered rightly", async () => {
+  test("whose worker sends nonsense and floods its notify socket is still answered correctly", async () => {
     await web.start();
     expect(await web.app(["loud", "garbage", "twice"])).toMatchObject({ status: 0 });
     expect((await asked()).version).toBe("loud");
@@ -123,7 +123,7 @@ describe("between deploys", () => {
     await waitFor("the deaf worker to be killed", () => !isAlive(old));
   });
 
-  test("a listener that a worker shut down for everybody listens again", async () => {
+  test("a listener that a worker has shut down listens again", async () => {
     const crank = await web.start();
     await web.app("good");
     await web.app(["saboteur", "shutdown"]);
@@ -131,7 +131,7 @@ describe("between deploys", () => {
     await web.answers("saboteur");
   });
 
-  test("crank ends with status 0 after SIGTERM, and SIGHUP before it is a reload", async () => {
+  test("crank ends with status 0 after SIGTERM, and a SIGHUP before it is a reload", async () => {
     const crank = await web.start();
     await web.app("one");
     const { pid } = await asked();
@@ -156,7 +156,7 @@ describe("between deploys", () => {
     expect(crank.stderr()).not.toContain("Rolling out generation 3");
   });
 
-  test("a worker's acknowledgement on the control socket counts as its readiness, whatever front end it was written for", async () => {
+  test("a worker's acknowledgement on the control socket makes it ready, whatever front end it was written for", async () => {
     await web.start();
     expect(await web.app(["acknowledging", "acknowledge"])).toMatchObject({ status: 0 });
     expect((await asked()).version).toBe("acknowledging");
@@ -171,13 +171,13 @@ describe("between deploys", () => {
     expect((await crank.ended).status).toBe(0);
   });
 
-  test("crank without -respawn ends when its last worker is gone, and its status tells how", async () => {
+  test("crank without -respawn ends with its last worker, and its status tells how that ended", async () => {
     const crank = await web.start();
     await web.app(["mortal", "dies"]);
     expect((await crank.ended).status).toBe(1);
   });
 
-  test("a pool starts a worker again that dies, and warns of its end", async () => {
+  test("a pool restarts a worker that dies, and warns of its end", async () => {
     const crank = await web.start();
     await web.app("one", "-instances", "2");
     const pid = (await web.ready()).pid;
@@ -195,7 +195,7 @@ describe("between deploys", () => {
     expect((await crank.ended).status).toBe(1);
   });
 
-  test("with -respawn a worker that dies is started again", async () => {
+  test("with -respawn a worker that dies is restarted", async () => {
     await web.start("-respawn");
     await web.app("one");
     const { pid } = await asked();
@@ -205,7 +205,7 @@ describe("between deploys", () => {
     expect(await asked()).toEqual({ version: "one", pid: next.pid });
   });
 
-  test("the record is started again after a restart, and its other keys are the original's", async () => {
+  test("the record is started after a restart, and its other keys are the original's", async () => {
     const first = await web.start();
     await web.app("one", "-start", "7", "-stop", "9");
     first.signal("SIGTERM");
@@ -234,7 +234,7 @@ describe("between deploys", () => {
   test("a deploy whose record cannot be written stands, and the failure is reported", async () => {
     const crank = await web.start();
     await web.app("one");
-    // Others could exchange what is in it: as unwritable as a full disk, for root too.
+    // Other users could exchange its contents: as unwritable as a full disk, for root too.
     chmodSync(web.directory, 0o777);
     const deployed = await web.app("two");
     expect(deployed.status).toBe(0);
@@ -244,7 +244,7 @@ describe("between deploys", () => {
     expect(readFileSync(web.path("web.conf"), "utf8")).toContain("one");
   });
 
-  needing(FANOTIFY).test("a record that is long in the writing holds up nothing but the deploy's answer", async () => {
+  needing(FANOTIFY).test("a record that takes long to write delays only the deploy's answer", async () => {
     const disk = web.path("disk");
     mkdirSync(disk);
     const crank = await web.start("-conf", join(disk, "conf"));
@@ -305,7 +305,7 @@ describe("the supervisor", () => {
     await waitFor("the supervisor to sleep again", () => supervisorOf(crank) === undefined);
   });
 
-  test("answers a deploy that it was killed in the middle of", async () => {
+  test("that is killed in the middle of a deploy is replaced by one that answers it", async () => {
     const crank = await web.start("-linger", "60");
     await web.app("one");
     const gate = web.path("gate");

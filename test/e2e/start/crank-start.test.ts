@@ -1,4 +1,4 @@
-// crank's start: what it refuses, in which words and with which status, and what it leaves behind then.
+// crank's start: what it refuses, with which words and status, and what it leaves behind.
 import { describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -58,7 +58,7 @@ describe("what cannot be opened ends crank with status 1 and one sentence that n
     expect(ended.stderr).toContain("192.0.2.1:8080: address not available on this machine");
   });
 
-  needing(ROOT_USER).test("an address that it may not have", async () => {
+  needing(ROOT_USER).test("an address that is not permitted", async () => {
     const locked = web.path("locked");
     mkdirSync(locked);
     chmodSync(web.directory, 0o1777);
@@ -81,7 +81,7 @@ describe("what cannot be opened ends crank with status 1 and one sentence that n
     expect(existsSync(path)).toBe(false);
   });
 
-  test("a plain file where the socket should be", async () => {
+  test("a plain file at the socket's path", async () => {
     const path = web.path("file");
     writeFileSync(path, "precious");
     const ended = await named("-bind", path);
@@ -90,7 +90,7 @@ describe("what cannot be opened ends crank with status 1 and one sentence that n
     expect(readFileSync(path, "utf8")).toBe("precious");
   });
 
-  test("a live socket, which goes on to be answered", async () => {
+  test("a live socket, which is still answered", async () => {
     const path = web.path("live.sock");
     const server = createServer();
     await new Promise<void>((done) => server.listen(path, done));
@@ -100,14 +100,14 @@ describe("what cannot be opened ends crank with status 1 and one sentence that n
     expect(ended.stderr).toContain("another process is listening");
   });
 
-  test("a working directory that was removed: nothing is made in another one", async () => {
+  test("a working directory that was removed: nothing is created in another one", async () => {
     const script = 'mkdir gone && cd gone && rmdir ../gone && exec "$0" -bind ./web.sock -name web -prefix .';
     const ended = await web.bench.run(["bash", "-c", `cd ${web.directory} && ${script}`, CRANK]);
     const stderr = "crank: the working directory does not exist any more: change to another one and retry\n";
     expect(ended).toEqual({ status: 1, stdout: "", stderr });
   });
 
-  needing(mountNamespaces()).test("a full disk, on which no record is left", async () => {
+  needing(mountNamespaces()).test("a full disk, which is left without a record", async () => {
     const full = 'disk="$1"; shift; mount -t tmpfs -o size=64k crank-test "$disk"; head -c 64k /dev/zero >"$disk/full"';
     const words = ["bash", "-c", `${full}; "$0" "$@"; status=$?; ls "$disk"; exit $status`, CRANK, web.directory];
     const flags = ["-bind", "127.0.0.1:0", ...web.own];
@@ -151,7 +151,7 @@ test("more sockets than crank can keep are refused at the start, with one senten
   expect(readdirSync(web.directory)).toEqual([]);
 });
 
-describe("a record that cannot be used is kept aside and named, and crank starts empty", () => {
+describe("a record that cannot be used is kept aside and named, and crank starts empty:", () => {
   test.each([
     ["empty", ""],
     ["cut off", '{"cwd":"/","comm'],
@@ -170,7 +170,7 @@ describe("a record that cannot be used is kept aside and named, and crank starts
   });
 });
 
-describe("a journal that cannot be used is kept aside and named, and crank starts with what the record holds", () => {
+describe("a journal that cannot be used is kept aside and named, and crank starts from the record:", () => {
   test.each([
     ["empty", new Uint8Array()],
     ["cut off", Buffer.from("crankjnl\u0001\0\0\0")],
@@ -190,7 +190,7 @@ describe("a journal that cannot be used is kept aside and named, and crank start
 });
 
 describe("crank", () => {
-  test("says its version and its help on stdout, with status 0", async () => {
+  test("prints its version and its help on stdout, with status 0", async () => {
     const version = await crank("--version");
     expect(version).toMatchObject({ status: 0, stderr: "" });
     expect(version.stdout).toMatch(/^crank \d+\.\d+\.\d+\n$/);
@@ -213,7 +213,7 @@ describe("crank", () => {
     }
   });
 
-  test("refuses a name that another crank has, and names that one's pid", async () => {
+  test("refuses a name that another crank has, and names that crank's pid", async () => {
     const first = await web.start();
     const second = await named("-bind", "127.0.0.1:0");
     expect(second).toMatchObject({ status: 1 });
@@ -221,7 +221,7 @@ describe("crank", () => {
     expect((await web.ctl("info", "-json")).status).toBe(0);
   });
 
-  test("takes over a stale socket, and removes its sockets' files when it ends", async () => {
+  test("replaces a stale socket, and removes its sockets' files when it ends", async () => {
     const path = web.path("web.sock");
     const dead = web.bench.start([
       "python3",

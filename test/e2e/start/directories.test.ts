@@ -12,7 +12,7 @@ const web = eachTest(new Service());
 
 const AS_NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
 
-/** A user with a home directory of its own, and no other directories. */
+/** A user with its own home directory and no other directories. */
 const home = async (bench: Bench) => {
   const directory = join(bench.directory, "home");
   await bench.run(["install", "-d", "-o", "65534", "-g", "65534", directory]);
@@ -76,7 +76,7 @@ needing(ROOT_USER).test(
 );
 
 needing(ROOT_USER, mountNamespaces()).test(
-  "root's services have their files below /var/lib and /run, or in /var/crank if they had them there",
+  "root's services have their files below /var/lib and /run, or in /var/crank if they were there before",
   async () => {
     const script = `
       mount -t tmpfs tmpfs /run && mkdir /run/var && mount --bind /var /run/var && mount -t tmpfs tmpfs /var || exit 1

@@ -1,4 +1,4 @@
-// Two cranks that would get at one another's files: the second goes away again, and names the first.
+// Two cranks that would share files: the second one exits and names the first.
 import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -39,7 +39,7 @@ describe("a crank of another name", () => {
     expect(await web.app("one")).toMatchObject({ status: 0 });
   });
 
-  test("leaves nothing of its own where it was refused, and starts when the first has ended", async () => {
+  test("that was refused leaves no files, and starts when the first has ended", async () => {
     const record = web.path("web.conf");
     const first = await web.start();
     await web.app("one");
@@ -53,7 +53,7 @@ describe("a crank of another name", () => {
     await next.wrote("stderr", "Rolled out generation 2");
   });
 
-  test("starts although its control socket's lock cannot be made, if the socket can", async () => {
+  test("starts although the lock of its control socket cannot be made, if the socket can", async () => {
     const directory = web.path("d");
     mkdirSync(directory);
     mkdirSync(join(directory, "c.lock"));

@@ -11,7 +11,7 @@ const web = eachTest(new Service());
 const directory = (): string => web.path("web.run");
 const notifies = ["sh", "-c", `[ -S "$NOTIFY_SOCKET" ] && printf READY=1 >&"$NOTIFY_FD"; exec sleep 1000`];
 
-test("a run directory that was removed is made again for the next worker, and said once", async () => {
+test("a run directory that was removed is made again for the next worker, and that is reported once", async () => {
   const crank = await web.start();
   expect(await web.run("--", ...notifies)).toMatchObject({ status: 0 });
   rmSync(directory(), { recursive: true });
@@ -21,7 +21,7 @@ test("a run directory that was removed is made again for the next worker, and sa
   expect(crank.stderr().split("was created again")).toHaveLength(2);
 });
 
-test("a journal that was removed is back on the disk, and a crank that is killed then is followed by one that adopts", async () => {
+test("a journal that was removed is written again, and a crank that is killed then is followed by one that adopts", async () => {
   const crank = await web.start();
   await web.run("--", ...notifies);
   rmSync(directory(), { recursive: true });

@@ -1,4 +1,4 @@
-// Unix sockets whose files are removed while they are served: by a worker that tidies up after itself, and by other processes.
+// Unix sockets whose files are removed while they serve: by a worker that cleans up, or by other processes.
 import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { waitFor } from "../harness/wait.ts";
 
 const web = eachTest(new Service());
 
-/** Answers its word; with `tidy` it removes the socket's file at its stop signal, as asyncio does on Python 3.13. */
+/** Answers with its word; with `tidy` it removes the socket's file at its stop signal, as asyncio does on Python 3.13. */
 const SERVER = `import os, signal, socket, sys
 def go(*_):
     if "tidy" in sys.argv:
@@ -41,20 +41,20 @@ const answered = (word: string): Promise<unknown> =>
 const oldest = async (): Promise<number> => (await web.ready()).pid;
 
 describe("the socket's file", () => {
-  test("that old workers remove on their way out is back after each deploy, and the new ones answer", async () => {
+  test("that old workers remove at their end is back after each deploy, and the new ones answer", async () => {
     const crank = await start();
     for (const word of ["one", "two", "three"]) {
       expect(await run(word, "tidy")).toMatchObject({ status: 0 });
       await answered(word);
     }
     await crank.wrote("stderr", "the socket's file was removed, and was restored");
-    // It is the same socket: nothing had to be deployed for it.
+    // It is the same socket: no deploy was needed.
     await web.settled(1);
     expect((await web.status()).generation).toBe(3);
     await answered("three");
   });
 
-  test("that is removed is back at once, is reported in log, events and metrics, and goes with crank", async () => {
+  test("that is removed is back at once, is reported in log, events and metrics, and is removed when crank ends", async () => {
     const crank = await start("-metrics", web.path("metrics.sock"));
     await run("one");
     rmSync(path());
@@ -72,7 +72,7 @@ describe("the socket's file", () => {
     expect(readdirSync(web.path("web.run/names"))).toEqual([]);
   });
 
-  test("that is gone with its second name is a new socket's, which workers get by a rollout of what runs", async () => {
+  test("that is removed with its second name is replaced by a new socket's, which workers get by a rollout of what runs", async () => {
     const crank = await start();
     await run("one");
     const before = await oldest();
@@ -112,7 +112,7 @@ describe("the socket's file", () => {
     await waitFor("the old worker to be gone", () => !isAlive(before));
   });
 
-  test("in whose place another process listens is left to it, said in status, and taken back when it is gone", async () => {
+  test("in whose place another process listens is left to it, shown in status, and taken back when it is gone", async () => {
     const crank = await start();
     await run("one");
     const other = web.bench.start([
@@ -128,13 +128,13 @@ describe("the socket's file", () => {
     expect((await web.ctl("status")).stdout).toContain(`process ${other.pid} listens there`);
     other.signal("SIGKILL");
     await other.ended;
-    // At a reload it is looked at, whatever pause the keeper keeps.
+    // A reload checks it, even while the keeper pauses.
     expect(await web.ctl("reload", "-wait")).toMatchObject({ status: 0 });
     await answered("one");
     expect((await web.status()).sockets[0]?.problem).toBeUndefined();
   });
 
-  test("in whose place there is a link is not followed, and removing the link is enough", async () => {
+  test("in whose place there is a link is not followed, and comes back when the link is removed", async () => {
     const crank = await start();
     await run("one");
     writeFileSync(web.path("file"), "precious");
@@ -146,7 +146,7 @@ describe("the socket's file", () => {
     await answered("one");
   });
 
-  test("that went with its whole directory is back when the directory is", async () => {
+  test("that was removed with its directory is back when the directory is", async () => {
     const directory = web.path("d");
     mkdirSync(directory);
     const crank = await web.startOn([join(directory, "app.sock")]);
@@ -158,7 +158,7 @@ describe("the socket's file", () => {
   });
 });
 
-test("a crank that adopts workers puts the name back that went while none ran, and watches it", async () => {
+test("a crank that adopts workers restores the name that was removed while none ran, and watches it", async () => {
   await start();
   await run("one");
   const pid = await oldest();
@@ -172,7 +172,7 @@ test("a crank that adopts workers puts the name back that went while none ran, a
   await answered("one");
 });
 
-test("a socket that a worker has shut down for all gives way to a new one, which a rollout of what runs hands out", async () => {
+test("a socket that a worker has shut down is replaced by a new one, which a rollout of what runs hands out", async () => {
   const crank = await start();
   const saboteur = SERVER.replace(
     "server = socket.socket(fileno=3)\n",
@@ -187,7 +187,7 @@ test("a socket that a worker has shut down for all gives way to a new one, which
 describe("the control socket's file", () => {
   const ctl = (): string => web.path("web.ctl");
 
-  test("that is removed is back at once, also with its second name", async () => {
+  test("that is removed is back at once, even when its second name is removed too", async () => {
     const crank = await start();
     rmSync(ctl());
     await waitFor("crankctl to get through", async () => (await web.ctl("ps")).status === 0);
@@ -199,7 +199,7 @@ describe("the control socket's file", () => {
     expect(statSync(ctl()).mode & 0o777).toBe(0o600);
   });
 
-  test("is as -ctl says: mode and group", async () => {
+  test("has the mode and group that -ctl gives", async () => {
     await start("-ctl", `${ctl()}?mode=0660&group=0`);
     expect(statSync(ctl())).toMatchObject({ gid: 0 });
     expect(statSync(ctl()).mode & 0o777).toBe(0o660);

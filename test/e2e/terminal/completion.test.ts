@@ -1,4 +1,4 @@
-// Completion in real shells: what Tab makes of a command line, with the script that is installed.
+// Completion in real shells: what Tab does to a command line, with the installed script.
 import { describe, test } from "bun:test";
 import { join } from "node:path";
 import { needing } from "../../needs.ts";
@@ -13,7 +13,7 @@ const terminals = new Terminals(web);
 const SIZE = { columns: 100, rows: 40 };
 const BIN = join(ROOT, "bin");
 
-/** What makes each shell start without a user's settings, in a terminal whose prompt is "% ". */
+/** What starts each shell without a user's settings, in a terminal whose prompt is "% ". */
 const SHELLS = {
   bash: () => `PATH=${BIN}:$PATH PS1='% ' bash --noprofile --norc -i`,
   zsh: () => `PATH=${BIN}:$PATH PS1='%% ' zsh -f -i`,
@@ -35,12 +35,12 @@ const opened = async (shell: Shell): Promise<Terminal> => {
   await terminal.see(/^% *$/m);
   await terminal.type(`${SOURCED[shell]}; clear`, "Enter");
   await terminal.type("echo re''ady", "Enter");
-  // With its prompt: what is typed before that is shown twice.
+  // With its prompt: what is typed before the prompt is shown twice.
   await terminal.see(/^ready\n% *$/m);
   return terminal;
 };
 
-/** Types a beginning, Tab and an X, waits for the completed line, and removes it. */
+/** Types the start of a word, Tab and an X, waits for the completed line, and removes it. */
 const completes = async (terminal: Terminal, typed: string, completed: string): Promise<void> => {
   await terminal.type(typed, "Tab", "X");
   await terminal.see(`% ${completed}X`);

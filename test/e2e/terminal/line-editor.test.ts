@@ -1,5 +1,5 @@
-// The line editor of the shells on a real terminal: what a person sees, what the master gets, and how the
-// terminal is given back.
+// The line editor of the shells on a real terminal: what a person sees, what the master gets, and how the terminal is
+// restored.
 import { beforeEach, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { ROOT, type Running } from "../harness/bench.ts";
@@ -8,7 +8,7 @@ import { Service } from "../harness/service.ts";
 import { type Terminal, Terminals } from "../harness/terminal.ts";
 import { waitFor } from "../harness/wait.ts";
 
-/** A master that prints each command with its arguments, answers it with its words, and never answers `wait`. */
+/** A master that prints each command with its arguments, answers it with the same words, and never answers `wait`. */
 const MASTER = `import json, socket, sys
 s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); print("listening", flush=True)
 while True:
@@ -50,7 +50,7 @@ describe("the shell's line editor", () => {
     await terminal.see(new RegExp(`answer to ${line}\\n> *$`, "m"));
   };
 
-  test("has a history, in which C-r finds what was typed before", async () => {
+  test("has a history, in which C-r finds earlier lines", async () => {
     const terminal = await shell();
     for (const line of ["signal HUP", "status", "inc"]) await ask(terminal, line);
     await terminal.type("new", "Up", "Up");
@@ -78,7 +78,7 @@ describe("the shell's line editor", () => {
     await terminal.see("answer to signal USR2");
   });
 
-  test("has wide characters, pictures and combining marks in their places", async () => {
+  test("puts wide characters, pictures and combining marks in their places", async () => {
     const terminal = await shell();
     await terminal.type("日本é👍x", "Left", "Left");
     await waitFor("the cursor", async () => (await terminal.cursorColumn()) === 2 + 5);
@@ -105,7 +105,7 @@ describe("the shell's line editor", () => {
     await master.wrote("stdout", "got ehlo\ngot inc\ngot dec one\ngot inc\n");
   });
 
-  test("shows a line that is longer than the terminal, also while the size changes", async () => {
+  test("shows a line that is longer than the terminal, even while the size changes", async () => {
     const terminal = await shell(40);
     const words = Array.from({ length: 14 }, (_, index) => `word${index + 10}`).join(" ");
     await terminal.type(words);
@@ -117,7 +117,7 @@ describe("the shell's line editor", () => {
       await terminal.resize(columns, 12);
       const text = `> x${words}`;
       const rows = (text.match(new RegExp(`.{1,${columns}}`, "g")) ?? []).map((row) => row.trimEnd());
-      // Nothing else is left of how it looked before. (tmux may have moved what was above out of sight.)
+      // Nothing else of the earlier screen is left. (tmux may have moved what was above out of sight.)
       await terminal.see(new RegExp(`(?:^|leaves\\n)${rows.join("\\n")}\\n*$`));
     }
     await terminal.type("C-h", "C-e", "!", "Enter");
@@ -134,7 +134,7 @@ describe("the shell's line editor", () => {
     await terminal.see(/^> *\n*$/);
   });
 
-  test("stops at C-z with the terminal as it was, and goes on with the line", async () => {
+  test("stops at C-z with the terminal restored, and continues with the line", async () => {
     const terminal = await shell();
     await terminal.type("sta");
     await terminal.see(/^> sta$/m);
@@ -150,7 +150,7 @@ describe("the shell's line editor", () => {
     await terminal.expectRestored();
   });
 
-  test("gives the terminal back whatever ends it", async () => {
+  test("restores the terminal whatever ends it", async () => {
     const terminal = await shell();
     const pid = (): Promise<number> => terminal.foreground();
     const ways: readonly (readonly [() => Promise<unknown>, string])[] = [
@@ -173,7 +173,7 @@ describe("the shell's line editor", () => {
     }
   });
 
-  test("ends at C-c while an answer is waited for, and keeps other keys for the next line", async () => {
+  test("ends at C-c while it waits for an answer, and keeps other keys for the next line", async () => {
     const terminal = await shell();
     await terminal.type("wait", "Enter");
     await master.wrote("stdout", "got wait\n");
@@ -187,7 +187,7 @@ describe("the shell's line editor", () => {
     await terminal.see(/answer to two\n> *\nended with 0/);
   });
 
-  test("reads plain lines on a terminal that can do nothing but print", async () => {
+  test("reads plain lines on a terminal that can only print", async () => {
     const terminal = await terminals.open({ columns: 60, rows: 12 });
     await begin(terminal, "TERM=dumb ");
     await terminal.type("status", "Enter");

@@ -1,4 +1,4 @@
-// What crankctl watch shows of workers beside numbers, and what a rollout waits for, on screens of every width.
+// What crankctl watch shows of workers besides numbers, and what a rollout waits for, on screens of every width.
 import { describe, expect, test } from "bun:test";
 import type { Status } from "../../../src/control/messages.ts";
 import { UNSAFE } from "../../../src/control/printable.ts";
@@ -32,7 +32,7 @@ const watch = async (columns: number, rows: number, env: Readonly<Record<string,
   return terminal;
 };
 
-/** No more columns than there are, a wide character counting as two. */
+/** No more columns than the screen has; a wide character counts as two. */
 const expectInside = (screen: string, columns: number): void => {
   for (const row of screen.trimEnd().split("\n")) expect(Bun.stringWidth(row)).toBeLessThanOrEqual(columns);
   expect(screen.replaceAll("\n", "")).not.toMatch(UNSAFE);
@@ -42,19 +42,22 @@ describe.each([{}, { NO_COLOR: "1" }])("with %j", (env) => {
   test.each([
     [80, 24],
     [200, 50],
-  ])("on %d by %d, status texts and restarts have columns, and what is waited for a line", async (columns, rows) => {
-    answering(web, STATUS);
-    const terminal = await watch(columns, rows, env);
-    const screen = await terminal.see("serves 12 clients");
-    expectInside(screen, columns);
-    expect(screen).toMatch(/^Waiting for a drain to end \(at most 2 at once\)$/m);
-    expect(screen).toMatch(/^web .* 4 started again/m);
-    expect(screen).toMatch(/^ +ID .* RESTARTS .*STATUS$/m);
-    expect(screen).toMatch(/^ +1 +101 +1 ready +1 min 15 s +4 /m);
-    expect(screen).toMatch(/^ +2 .* evil \\x1b\[31m/m);
-    expect((await terminal.colours()).includes("\u001b[33m")).toBe(!("NO_COLOR" in env));
-    expect(screen.includes("接")).toBe(columns === 200);
-  });
+  ])(
+    "on %d by %d, status texts and restarts have columns, and what is waited for has a line",
+    async (columns, rows) => {
+      answering(web, STATUS);
+      const terminal = await watch(columns, rows, env);
+      const screen = await terminal.see("serves 12 clients");
+      expectInside(screen, columns);
+      expect(screen).toMatch(/^Waiting for a drain to end \(at most 2 at once\)$/m);
+      expect(screen).toMatch(/^web .* 4 started again/m);
+      expect(screen).toMatch(/^ +ID .* RESTARTS .*STATUS$/m);
+      expect(screen).toMatch(/^ +1 +101 +1 ready +1 min 15 s +4 /m);
+      expect(screen).toMatch(/^ +2 .* evil \\x1b\[31m/m);
+      expect((await terminal.colours()).includes("\u001b[33m")).toBe(!("NO_COLOR" in env));
+      expect(screen.includes("接")).toBe(columns === 200);
+    },
+  );
 
   test("on twenty columns, they have lines of their own", async () => {
     answering(web, STATUS);
@@ -82,7 +85,7 @@ test("a pause is counted down, however narrow", async () => {
   await terminal.see(new RegExp(`^next in 9 min (?!${/(\d+) s/.exec(first)?.[1]} )\\d+ s$`, "m"));
 });
 
-test("a real rollout that pauses is shown with what its workers say, as lines too", async () => {
+test("a real rollout that pauses shows the status texts of its workers, as lines too", async () => {
   await web.start();
   const run = (version: string, ...flags: readonly string[]) =>
     web.ctl("run", ...flags, "--", ...TALKER, version, `STATUS=I am ${version}\nREADY=1`);

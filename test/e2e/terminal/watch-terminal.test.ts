@@ -1,4 +1,4 @@
-// What crankctl watch does to a terminal: how it is given back, colours, and what is done where there is no full screen.
+// What crankctl watch does to a terminal: how it is restored, colours, and what happens without a full screen.
 import { beforeEach, describe, expect, test } from "bun:test";
 import { CRANKCTL } from "../harness/bench.ts";
 import { eachTest } from "../harness/each-test.ts";
@@ -17,7 +17,7 @@ const sleeper = async (): Promise<void> => {
   expect(await web.run(...ready, "--", "sleep", "600")).toMatchObject({ status: 0 });
 };
 
-describe("the terminal is given back", () => {
+describe("the terminal is restored", () => {
   const started = async (): Promise<Terminal> => {
     await web.start();
     await sleeper();
@@ -46,7 +46,7 @@ describe("the terminal is given back", () => {
     await terminal.expectRestored();
   });
 
-  test("when a fault of its engine ends it, or a signal that it does not hear", async () => {
+  test("when a fault of its engine ends it, or a signal that it cannot handle", async () => {
     const terminal = await started();
     for (const [signal, status] of [
       ["SIGSEGV", 70],
@@ -64,7 +64,7 @@ describe("the terminal is given back", () => {
     await terminal.see("ended with 0");
   });
 
-  test("while it is stopped, and taken again when it goes on", async () => {
+  test("while it is stopped, and taken again when it continues", async () => {
     const terminal = await started();
     const pid = await terminal.foreground();
     for (const stop of [() => terminal.type("C-z"), async () => process.kill(pid, "SIGTSTP")]) {
@@ -81,7 +81,7 @@ describe("the terminal is given back", () => {
     await terminal.expectRestored();
   });
 
-  test("when what crank says makes no sense", async () => {
+  test("when crank's answer makes no sense", async () => {
     answering(web, { workers: 7 });
     const terminal = await terminals.open(SMALL);
     await terminal.type(terminal.line("-name", "web", "watch"), "Enter");
@@ -91,7 +91,7 @@ describe("the terminal is given back", () => {
   });
 });
 
-test("a name or a directory that is not there is an error, and no empty screen", async () => {
+test("a name or a directory that does not exist is an error, and no empty screen", async () => {
   const nobody = await web.bench.ctl("nobody", "watch");
   expect(nobody).toMatchObject({ status: 3, stdout: "" });
   expect(nobody.stderr).toContain("couldn't connect");
@@ -103,7 +103,7 @@ test("a name or a directory that is not there is an error, and no empty screen",
   });
 });
 
-test("a terminal that goes away takes it along", async () => {
+test("a terminal that goes away ends it", async () => {
   await web.start();
   const terminal = await terminals.open(SMALL);
   await terminal.watch("-name", "web", "watch");
@@ -121,7 +121,7 @@ describe("colours", () => {
     await sleeper();
   });
 
-  test("are there, and none with NO_COLOR", async () => {
+  test("are on by default, and off with NO_COLOR", async () => {
     const terminal = await terminals.open(SMALL);
     await terminal.watch("-name", "web", "watch");
     await terminal.see("1 of 1 ready");
@@ -174,7 +174,7 @@ describe("lines are written", () => {
   });
 });
 
-test("what a crank says is escaped before it is shown", async () => {
+test("text from crank is escaped before it is shown", async () => {
   const status = {
     name: "web",
     pid: 1,

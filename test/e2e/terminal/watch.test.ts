@@ -1,4 +1,4 @@
-// crankctl watch in a real terminal, held against its screen.
+// crankctl watch in a real terminal, checked against its screen.
 import { describe, expect, test } from "bun:test";
 import { compiled, RESPONDER } from "../harness/apps.ts";
 import { eachTest } from "../harness/each-test.ts";
@@ -76,7 +76,7 @@ describe("keys", () => {
     await terminal.see("Replace the 1 workers of web? y/n");
     await terminal.type("y");
     await terminal.see("generation 2");
-    // The screen names it from its beginning on.
+    // The screen names it from its start.
     await waitFor("the end of the rollout", async () => {
       const { generation, rollout } = await web.status();
       return generation === 2 && rollout === null;
@@ -91,7 +91,7 @@ describe("keys", () => {
   });
 });
 
-test("a resized terminal is drawn again", async () => {
+test("a resized terminal is redrawn", async () => {
   await web.start();
   await sleepers(3);
   const terminal = await terminals.open(LARGE);
@@ -127,7 +127,7 @@ test("twenty columns show each worker's state and connections", async () => {
   await terminal.see("Stop one of");
 });
 
-test("all services of a prefix are a list, from which one is opened", async () => {
+test("all services of a prefix are listed, and one of them can be opened", async () => {
   const crank = await web.bench.crank("web-a", ["-bind", "127.0.0.1:0"]);
   await web.bench.crank("other", ["-bind", "127.0.0.1:0"]);
   await web.bench.ctl("web-a", "run", "-wait", "-ready", "delay:0", "--", "sleep", "600");

@@ -6,13 +6,13 @@ import { join } from "node:path";
 import type { Fact } from "../../needs.ts";
 import { ROOT } from "../harness/bench.ts";
 
-/** How its Makefile compiled the commands into Bun. Found by that, since the name of a commit may change. */
+/** How its Makefile compiled the commands into Bun. The commit is found by that, since its name may change. */
 const MARK = "--compile --bytecode";
 const PACKAGES = "node_modules/.crank-installed";
-/** Compiling takes longer than all that its keeper does here. */
+/** Compiling takes longer than everything that its keeper does here. */
 const QUICKLY = ["CFLAGS=-O0"];
 
-/** Runs a command to its end, as if no make were around it. Throws with its words if it fails. */
+/** Runs a command to its end, without the variables of an outer make. Throws with its output if it fails. */
 const run = (words: readonly string[], directory: string): string => {
   const { MAKEFLAGS, MAKELEVEL, MFLAGS, ...env } = process.env;
   const [command = "", ...args] = words;
@@ -22,7 +22,7 @@ const run = (words: readonly string[], directory: string): string => {
   return stdout;
 };
 
-/** The commit before the one that took the mark away; null where git or its history is not here, or is cut off before it. */
+/** The commit before the one that removed the mark; null where git or its history is missing or is cut off before it. */
 const find = (): string | null => {
   try {
     const last =
@@ -42,7 +42,7 @@ const built = (): string => {
   if (commit === null) throw new Error(BUN_BUILD.name);
   const directory = join(ROOT, "build/bun-build", commit);
   if (existsSync(directory)) return directory;
-  // It appears whole: tests run beside each other.
+  // It appears as a whole: tests run in parallel.
   const fresh = `${directory}.${process.pid}`;
   mkdirSync(fresh, { recursive: true });
   try {
@@ -50,7 +50,7 @@ const built = (): string => {
     // Its tests and its linter's configuration would be taken for this checkout's.
     for (const left of ["test", "biome.json"]) rmSync(join(fresh, left), { recursive: true });
     symlinkSync(join(ROOT, "node_modules"), join(fresh, "node_modules"));
-    // This checkout's packages are all that it needs: Bun of the same version, and what is bundled.
+    // This checkout's packages are all that it needs: the same version of Bun, and the bundled packages.
     run(["make", "-s", "-j2", "-o", PACKAGES, "all", ...QUICKLY], fresh);
     if (!existsSync(directory)) renameSync(fresh, directory);
   } finally {

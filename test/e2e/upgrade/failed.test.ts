@@ -1,4 +1,4 @@
-// Upgrades that come at the wrong time, or for which there is no room; and keepers that fail when it is too late.
+// Upgrades at the wrong time, or without enough memory; and keepers that fail when it is too late.
 import { beforeEach, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -10,7 +10,7 @@ import { Upgraded } from "../harness/upgraded.ts";
 import { waitFor } from "../harness/wait.ts";
 import { Refusing } from "./refused.ts";
 
-/** Sets a limit of a process, by prlimit(1). */
+/** Sets a limit of a process with prlimit(1). */
 const limit = (pid: number, which: string): void => {
   const { status, stderr } = spawnSync("prlimit", ["--pid", String(pid), which], { encoding: "utf8" });
   if (status !== 0) throw new Error(`prlimit: ${stderr}`);
@@ -18,7 +18,7 @@ const limit = (pid: number, which: string): void => {
 
 const UPGRADE = '{"jsonrpc":"2.0","id":1,"method":"upgrade","params":{"wait":true}}\n';
 
-describe("an upgrade for whose memory files there is no room", () => {
+describe("an upgrade without room for its memory files", () => {
   const service = eachTest(new Refusing("-linger", "600"));
 
   test("is refused where the journal cannot be copied", async () => {
@@ -39,9 +39,9 @@ describe("an upgrade for whose memory files there is no room", () => {
     expect(control.lines[2]).toContain('"result"');
   });
 
-  test("is refused where the keeper's state cannot be written down", async () => {
+  test("is refused where the keeper's state cannot be written", async () => {
     const control = await service.control();
-    // What the keeper has read of a line is a part of its state.
+    // What the keeper has read of a line is part of its state.
     const half = await service.control();
     half.say(`{"jsonrpc":"2.0","id":5,"method":"info","params":{},"padding":"${"x".repeat(700_000)}`);
     changeKeeper(service.installed);
@@ -75,7 +75,7 @@ describe("an upgrade during a shutdown", () => {
     expect((await service.crank.ended).status).toBe(0);
   });
 
-  test("whose check has begun is given up, and the client that waits is answered", async () => {
+  test("whose check has begun is abandoned, and the waiting client is answered", async () => {
     await service.deploy(...RESPONDER, "one");
     const [begun, go] = [service.path("begun"), service.path("go")];
     const two = service.path("two");
@@ -91,7 +91,7 @@ describe("an upgrade during a shutdown", () => {
   });
 });
 
-describe("a keeper that could take over when it tried, and cannot for real,", () => {
+describe("a keeper whose trial take-over succeeds and whose real one fails,", () => {
   const service = eachTest(new Upgraded());
   for (const [name, misdeed, status] of [
     ["ends", "exit 7", 7],

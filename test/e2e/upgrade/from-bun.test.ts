@@ -1,5 +1,5 @@
-// Upgrades from the last crank whose supervisors ran on Bun, in a program of their own beside the keeper's, and back to it: as
-// packages do it, by installing one over the other and then `crankctl upgrade`.
+// Upgrades from the last crank whose supervisors ran on Bun, in a separate program beside the keeper's, and back to it: as
+// packages do it, by installing one over the other, followed by `crankctl upgrade`.
 import { afterEach, beforeEach, expect } from "bun:test";
 import { chmodSync, linkSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -38,7 +38,7 @@ const start = async (build: Build, ...flags: readonly string[]): Promise<void> =
   await crank.wrote("stderr", "Listening on");
 };
 
-/** By the client that is installed. */
+/** By the installed client. */
 const ctl = (...args: readonly string[]): Promise<Ended> =>
   bench.run([join(prefix, "bin/crankctl"), "-prefix", bench.directory, "-name", "web", ...args]);
 
@@ -54,10 +54,10 @@ const deploy = async (version: string): Promise<void> => {
   expect(await ctl("run", "-wait", ...server(version))).toMatchObject({ status: 0 });
 };
 
-/** What each says that it runs on. */
+/** What each reports that it runs on. */
 const RUNTIME: Readonly<Record<Build, RegExp>> = { bun: /^bun /, engine: /^quickjs-ng \d+\.\d+/ };
 
-/** What keeper and supervisor are, by what the supervisor says of itself and by their programs. */
+/** What keeper and supervisor are, by the supervisor's own report and by their programs. */
 const expectRuns = async (keeper: Build, supervisor: Build): Promise<void> => {
   const info: Info = await json("info");
   expect(info.pid).toBe(crank.pid);
@@ -76,7 +76,7 @@ const upgrade = async (to: Build, words = "supervisor and keeper"): Promise<void
 const generations = async (): Promise<readonly string[]> =>
   (await ctl("history")).stdout.split("\n").map((line) => line.replace(/\d+-\d+-\S+ +/, ""));
 
-/** The supervisor has gone to sleep. */
+/** The supervisor is asleep. */
 const asleep = (): Promise<unknown> => waitFor("the supervisor to sleep", () => supervisorOf(crank) === undefined);
 
 holds(
@@ -98,7 +98,7 @@ holds(
       await deploy(`v${++count}`);
       await waitFor("what drains to be gone", async () => (await pids()).length === 2);
     }
-    // Of what the other one wrote.
+    // What the other one wrote.
     expect(await ctl("rollback", "-wait")).toMatchObject({ status: 0 });
     expect(await json("info")).toMatchObject({ upgrades: 4 });
     const seen = await load.stop();
@@ -173,7 +173,7 @@ holds("the supervisor alone goes to the other build and back", async () => {
   await supervisors(program("crank"), "engine", "engine");
 });
 
-/** Puts something else into the installed place of a program, at once, as packages do. */
+/** Replaces an installed program atomically, as packages do. */
 const replaceBy = (path: string, target: string | Buffer): void => {
   if (typeof target === "string") symlinkSync(target, `${path}.other`);
   else writeFileSync(`${path}.other`, target, { mode: 0o755 });
@@ -199,7 +199,7 @@ holds("a program that is broken leaves what ran before as it was, whichever buil
   for (const runs of ["bun", "engine"] as const) {
     INSTALLS.engine(prefix);
     if (runs === "engine") await upgrade("engine");
-    // Another program than the one that runs, which does the same.
+    // A different program than the running one, with the same behaviour.
     const next = Buffer.concat([whole, Buffer.from(`for ${runs}\n`)]);
     for (const [sentence, damage] of damages) {
       replaceBy(program("crank"), next);

@@ -1,4 +1,4 @@
-// Upgrades one after the other, while clients come and stay and workers write.
+// Upgrades one after another, while clients connect and stay and workers write.
 import { expect, test } from "bun:test";
 import { compiled } from "../harness/apps.ts";
 import { eachTest } from "../harness/each-test.ts";

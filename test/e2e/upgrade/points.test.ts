@@ -1,5 +1,5 @@
-// Upgrades of supervisor and keeper at points of a rollout, a failed one, a drain, a backoff and a shutdown: each life is
-// lived without them and with one at every point, and what happened is the same.
+// Upgrades of supervisor and keeper at points of a rollout, a failed one, a drain, a backoff and a shutdown: each scenario
+// runs without them and with one at every point, and the events are the same.
 import { afterEach, describe, expect, test } from "bun:test";
 import { existsSync, writeFileSync } from "node:fs";
 import { RESPONDER } from "../harness/apps.ts";
@@ -13,13 +13,13 @@ afterEach(async () => {
 });
 
 type Point = () => Promise<void>;
-/** Lives a life, stopping at each point, and says what came out. */
+/** Runs a scenario, stopping at each point, and returns what happened. */
 type Scenario = (service: Upgraded, at: Point) => Promise<unknown>;
 
 type Happened = { readonly kind: string; readonly worker?: number };
 
 /**
- * What has happened, but for times, pids and numbers, and for what is reported of the upgrades themselves. A restart is only
+ * What happened, without times, pids and numbers, and without the reports of the upgrades themselves. A restart is only
  * scheduled if the worker that died had not lived for a second, which a loaded machine decides.
  */
 const happened = async (service: Upgraded): Promise<Happened[]> =>
@@ -30,7 +30,7 @@ const happened = async (service: Upgraded): Promise<Happened[]> =>
     .map((line): Happened => JSON.parse(line, (key, value) => (/^(time|pid|seq|.*Ms)$/.test(key) ? undefined : value)))
     .filter(({ kind }) => !kind.startsWith("upgrade") && kind !== "respawnScheduled");
 
-/** What has happened to the service and to each worker: the order between two workers is the machine's business. */
+/** What happened to the service and to each worker: the order between two workers depends on the machine. */
 const lives = async (service: Upgraded): Promise<Readonly<Record<string, readonly Happened[]>>> => {
   const byWorker: Record<string, Happened[]> = {};
   for (const event of await happened(service)) {
@@ -46,7 +46,7 @@ const untilHappened = (service: Upgraded, kind: string, count = 1): Promise<unkn
     return events.filter((event) => JSON.stringify(event).includes(`"kind":"${kind}"`)).length >= count;
   });
 
-/** A server that begins when the file NAME.WORKER is there. */
+/** A server that starts when the file NAME.WORKER exists. */
 const held = (service: Upgraded, name: string, ...args: readonly string[]): readonly string[] => [
   ...["--", "sh", "-c", `while ! [ -e ${service.path(name)}.$CRANK_WORKER ]; do sleep 0.02; done; exec "$@"`, "sh"],
   ...[...RESPONDER, name, ...args],
@@ -158,7 +158,7 @@ const shutdown: Scenario = async (service, at) => {
   return [stdout, status, events, existsSync(service.path("web.ctl")), existsSync(service.path("web.run/journal"))];
 };
 
-describe("an upgrade at every point changes nothing", () => {
+describe("an upgrade changes nothing at any point", () => {
   for (const [name, scenario, atLeast] of [
     ["of a rollout", rollout, 4],
     ["of a rollout that fails", failure, 3],

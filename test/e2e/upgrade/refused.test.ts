@@ -1,4 +1,4 @@
-// New programs that are not what they should be when they are tried: what runs goes on, and the client that asked gets the reason.
+// New programs that fail when they are tried: what runs goes on, and the client that asked gets the reason.
 import { describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { RESPONDER } from "../harness/apps.ts";
@@ -22,12 +22,12 @@ describe("an upgrade to a program", () => {
     await service.expectUpgrade();
   });
 
-  test("that is another one altogether is refused", async () => {
+  test("that is another program is refused", async () => {
     await service.expectRefusal("/bin/true", "it exited without an answer to the check");
     await service.expectRefusal("/bin/false", "its check exited with status 1");
   });
 
-  test("that crashes in its check is refused, with its last words", async () => {
+  test("that crashes in its check is refused, with its last output", async () => {
     const crash = installScript(service.path("two"), "echo 'something is wrong' >&2; kill -SEGV $$");
     await service.expectRefusal(crash, "its check was killed by SIGSEGV: something is wrong");
     await service.expectUpgrade();

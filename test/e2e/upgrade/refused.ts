@@ -1,4 +1,4 @@
-// The service `web` with one worker, and upgrades of its crank that are refused: nothing else may have changed then.
+// The service `web` with one worker, and upgrades of its crank that are refused: nothing else may change.
 import { expect } from "bun:test";
 import { readlinkSync } from "node:fs";
 import { RESPONDER } from "../harness/apps.ts";
@@ -24,7 +24,7 @@ export class Refusing extends Upgraded {
     await this.note();
   }
 
-  /** What is now is what is not to change. */
+  /** The current state is the one that must not change. */
   async note(): Promise<void> {
     this.#workers = (await this.settled(1)).map(({ pid }) => pid);
     this.#descriptors = this.descriptors().length;
@@ -49,7 +49,7 @@ export class Refusing extends Upgraded {
     await this.hasNoZombies();
   }
 
-  /** A good program is upgraded to all the same. */
+  /** An upgrade to a good program still works. */
   async expectUpgrade(): Promise<void> {
     const good = install(this.path("good"));
     changeKeeper(good);

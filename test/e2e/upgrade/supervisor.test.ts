@@ -1,4 +1,4 @@
-// New supervisors that pass the check and then do not take over: the old one goes on.
+// New supervisors that pass the check and then fail to take over: the old one goes on.
 import { describe, expect, test } from "bun:test";
 import { RESPONDER } from "../harness/apps.ts";
 import { eachTest } from "../harness/each-test.ts";
@@ -11,7 +11,7 @@ const service = eachTest(new Refusing());
 const PRESENT = "printf '\\001\\000\\000\\000\\004' >&3";
 
 describe("an upgrade whose supervisor", () => {
-  test("ends before it is there is refused", async () => {
+  test("ends before it has reported is refused", async () => {
     const ends = installRuntime(service.path("ends"), "exit 3");
     await service.expectRefusal(
       ends,
@@ -22,26 +22,26 @@ describe("an upgrade whose supervisor", () => {
     await service.expectUpgrade();
   });
 
-  test("does not come is refused after a while", async () => {
+  test("does not report is refused after a while", async () => {
     const hangs = installRuntime(service.path("hangs"), "exec sleep 600");
     await service.expectRefusal(hangs, "its supervisor did not report within 10 s");
     await service.expectUpgrade();
   });
 
-  test("says nonsense is refused", async () => {
+  test("sends nonsense is refused", async () => {
     const talks = installRuntime(service.path("talks"), "echo good morning to you all >&3; exec sleep 600");
     await service.expectRefusal(talks, "before it reported");
   });
 
-  test("comes and ends at once is taken back", async () => {
+  test("reports and ends at once is undone", async () => {
     const comes = installRuntime(service.path("comes"), `${PRESENT}; exit 4`);
-    // Its word and its end come at the same moment, and either may be seen first.
+    // Its report and its end come at the same moment, and either may be seen first.
     await service.expectRefusal(comes, "its supervisor exited with status 4 before it ");
     expect(await service.run(...RESPONDER, "two")).toMatchObject({ status: 0 });
     await service.answers("two");
   });
 
-  test("comes, hears what there is and ends is taken back", async () => {
+  test("reports, receives the state and ends is undone", async () => {
     const hears = installRuntime(service.path("hears"), `${PRESENT}; dd bs=1 count=64 <&3 >/dev/null 2>&1; exit 5`);
     await service.expectRefusal(hears, "its supervisor exited with status 5 before it had taken over");
     await service.expectUpgrade();

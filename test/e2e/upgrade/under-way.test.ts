@@ -1,4 +1,4 @@
-// Supervisor and keeper replaced in place: whatever is under way goes on.
+// Supervisor and keeper replaced in place: work in progress continues.
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { RESPONDER } from "../harness/apps.ts";
@@ -13,14 +13,14 @@ const service = eachTest(new Upgraded());
 const isReady = ({ stdout }: { readonly stdout: string }): boolean => stdout.includes("Started successfully");
 
 describe("with supervisor and keeper replaced,", () => {
-  /** Another keeper where the link leads to; asks for the upgrade, and waits for it. */
+  /** Makes the link lead to another keeper; requests the upgrade, and waits for it. */
   const upgradeAll = async (count = 1): Promise<void> => {
     changeKeeper(service.installed);
     service.crank.signal("SIGUSR1");
     await service.upgrades(count);
   };
 
-  test("a deploy in its middle goes on, and the client that waits for it is answered", async () => {
+  test("a deploy in its middle continues, and the client that waits for it is answered", async () => {
     const hold = service.path("hold");
     await service.start();
     await service.deploy(...RESPONDER, "one");
@@ -37,7 +37,7 @@ describe("with supervisor and keeper replaced,", () => {
     expect(await service.answers("two")).toBe(`two ${starting}\n`);
   });
 
-  test("a deadline that fell due meanwhile is kept: a worker that never gets ready fails its deploy", async () => {
+  test("a deadline that fell due meanwhile is kept: a worker that never becomes ready fails its deploy", async () => {
     await service.start();
     await service.deploy(...RESPONDER, "one");
     const waiting = service.run("-start", "5", ...RESPONDER, "two", "never-ready");
@@ -58,7 +58,7 @@ describe("with supervisor and keeper replaced,", () => {
     await service.answers("two");
   });
 
-  test("half a line of a worker's output, and half a request, are ended after it", async () => {
+  test("half a line of a worker's output and half a request are completed after it", async () => {
     const crank = await service.start();
     const [go, said] = [service.path("go"), service.path("said")];
     const script = `printf half; touch ${said}; while ! [ -e ${go} ]; do sleep 0.05; done; echo ' and half'; exec sleep 600`;
@@ -74,7 +74,7 @@ describe("with supervisor and keeper replaced,", () => {
     expect(JSON.parse(control.lines[0] ?? "")).toMatchObject({ id: 7, result: { pid: crank.pid, upgrades: 1 } });
   });
 
-  test("a client that follows events and logs goes on hearing them", async () => {
+  test("a client that follows events and logs continues to receive them", async () => {
     await service.start();
     const control = await service.control();
     control.say('{"jsonrpc":"2.0","id":1,"method":"events","params":{"follow":true}}\n');
@@ -86,7 +86,7 @@ describe("with supervisor and keeper replaced,", () => {
     await waitFor("the line", () => control.lines.some((line) => line.includes("worker one serves")));
   });
 
-  test("a worker's notify sockets, by number and by path, are heard as before", async () => {
+  test("a worker's notify sockets, by number and by path, still work", async () => {
     for (const how of ["", "path"]) {
       const hold = service.path(`hold${how}`);
       if (how === "") await service.start();
@@ -99,7 +99,7 @@ describe("with supervisor and keeper replaced,", () => {
     }
   });
 
-  test("a worker that dies in the meantime is started again", async () => {
+  test("a worker that dies meanwhile is restarted", async () => {
     await service.start("-respawn");
     await service.deploy(...RESPONDER, "one");
     const { pid: worker } = await service.ready();
@@ -112,7 +112,7 @@ describe("with supervisor and keeper replaced,", () => {
     expect(await service.ask()).toStartWith("one ");
   });
 
-  test("the pid's own facts stay: its limits, its name and its arguments", async () => {
+  test("the process keeps its limits, its name and its arguments", async () => {
     const crank = await service.start();
     const facts = (): string[] =>
       ["limits", "cmdline", "comm", "oom_score_adj"].map((name) => readFileSync(`/proc/${crank.pid}/${name}`, "utf8"));

@@ -28,7 +28,7 @@ describe("an upgrade", () => {
     expect(await service.ask()).toStartWith("one ");
   });
 
-  test("executes a new keeper under the same pid, where the link leads to by now", async () => {
+  test("executes a new keeper under the same pid, where the link now leads", async () => {
     const crank = await service.start();
     await service.deploy(...RESPONDER, "one");
     const [workers, descriptors, { startedAt }] = [
@@ -66,7 +66,7 @@ describe("an upgrade", () => {
     expect(readFileSync(`/proc/${crank.pid}/comm`, "utf8")).toBe("crank\n");
   });
 
-  test("goes to the program that -exec names, and the next ones go there too", async () => {
+  test("goes to the program that -exec names, and so do the next ones", async () => {
     const crank = await service.start();
     const two = install(service.path("two"));
     changeKeeper(two);
@@ -79,7 +79,7 @@ describe("an upgrade", () => {
     expect((await service.info()).upgrades).toBe(3);
   });
 
-  test("that is asked for ten times at once is done once, and once again for those that came meanwhile", async () => {
+  test("that is requested ten times at once is done once, and once again for requests that came meanwhile", async () => {
     const crank = await service.start();
     const control = await service.control();
     const ask = (_: unknown, index: number): string =>
@@ -89,7 +89,7 @@ describe("an upgrade", () => {
     for (const line of control.lines) expect(JSON.parse(line).result.done).not.toBeNull();
     expect((await service.info()).upgrades).toBe(2);
     for (let count = 0; count < 10; count++) crank.signal("SIGUSR1");
-    // Signals that are pending already are one (signal(7)).
+    // Signals that are already pending are merged (signal(7)).
     const { upgrades } = await waitFor("an end", async () => {
       const info = await service.info();
       const told = crank.stderr().split("Upgraded from").length - 1;

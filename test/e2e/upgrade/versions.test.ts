@@ -1,4 +1,4 @@
-// Upgrades between versions that do not speak the same protocol: supervisor and keeper are exchanged at once.
+// Upgrades between versions with different protocols: supervisor and keeper are exchanged together.
 import { expect, test } from "bun:test";
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -16,14 +16,14 @@ const LATER_VERSION = "99.0.0";
 
 const service = eachTest(new Upgraded());
 
-/** Replaces what has to be there. */
+/** Replaces text that must be there. */
 const replaced = (text: string, from: string | RegExp, to: string): string => {
   const changed = text.replace(from, to);
   if (changed === text) throw new Error(`there is no ${from} to be replaced`);
   return changed;
 };
 
-/** Runs a program of the build; throws with its words if it fails. */
+/** Runs a program of the build; throws with its output if it fails. */
 const make = (words: readonly string[], directory: string): void => {
   const ran = Bun.spawnSync([...words], { cwd: directory });
   if (ran.exitCode !== 0) throw new Error(`${words.join(" ")}: ${ran.stderr}`);
@@ -35,7 +35,7 @@ const objectsIn = (directory: string, left: readonly string[]): readonly string[
     .filter((name) => name.endsWith(".o") && !left.includes(name))
     .map((name) => join(directory, name));
 
-/** The image of a bundle that differs: the path of an object file. */
+/** The image of a changed bundle: the path of an object file. */
 const imageOf = (directory: string, change: (bundle: string) => string): string => {
   const bundle = readFileSync(join(ENGINE, "commands.mjs"), "utf8");
   writeFileSync(join(directory, "commands.mjs"), change(bundle));
@@ -46,7 +46,7 @@ const imageOf = (directory: string, change: (bundle: string) => string): string 
   return join(directory, "image.o");
 };
 
-/** A later version, made of this one's sources. */
+/** A later version, made from this one's sources. */
 const installLater = (directory: string): string => {
   const crank = install(directory);
   const sources = join(directory, "keeper");

@@ -34,7 +34,7 @@ describe("bytes that are not UTF-8", () => {
     expect(ended.stderr).not.toContain("    at ");
   });
 
-  test("in the environment that crank was started with reach workers as they are", async () => {
+  test("in the environment that crank was started with reach workers unchanged", async () => {
     const crank = await web.launch(["bash", "-c", `SECRET=p$'\\xe4'ss exec ${web.crankCommand().join(" ")}`]);
     const shell = 'printf %s "$SECRET" | od -An -tx1; printf READY=1 >&"$NOTIFY_FD"; exec sleep 600';
     expect(await web.run("-sockets-optional", "--", "bash", "-c", shell)).toMatchObject({
@@ -43,7 +43,7 @@ describe("bytes that are not UTF-8", () => {
     await crank.wrote("stdout", /70 e4 73 73/);
   });
 
-  test("do not mean the character that stands for them elsewhere", async () => {
+  test("are not taken for the character that they stand for in another encoding", async () => {
     const ended = await web.ctl("run", "--", "true", "\ufffd");
     expect(ended.stderr).toContain("couldn't connect");
   });

@@ -1,4 +1,4 @@
-// Where a control group is delegated to crank, each worker has one of its own, by which crank finds all of its processes.
+// With a delegated control group, each worker has a group of its own, by which crank finds all of its processes.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import {
   accessSync,
@@ -18,7 +18,7 @@ import { Service } from "../harness/service.ts";
 import { waitFor } from "../harness/wait.ts";
 import { PATIENT, sh, treesOf } from "./trees.ts";
 
-/** Where control groups of version 2 are mounted, if this user may make some. */
+/** The mount of control groups version 2, if this user may create groups. */
 const GROUPS =
   /^\S+ \S+ \S+ \/ (\S+) .* - cgroup2 /m.exec(readFileSync("/proc/self/mountinfo", "utf8"))?.[1] ?? "/nowhere";
 const isWritable = (path: string): boolean => {
@@ -34,7 +34,7 @@ const HAS_GROUPS = isWritable(GROUPS);
 const service = eachTest(new Service({ port: "fixed" }));
 const { run, deploy, servers, shown } = treesOf(service);
 
-describe.skipIf(!HAS_GROUPS)("where a control group is delegated to crank", () => {
+describe.skipIf(!HAS_GROUPS)("with a delegated control group", () => {
   let group: string;
   beforeEach(() => {
     group = mkdtempSync(join(GROUPS, "crank-test-"));
@@ -48,12 +48,12 @@ describe.skipIf(!HAS_GROUPS)("where a control group is delegated to crank", () =
   });
   afterEach(async () => {
     await service.bench.clean();
-    // A test that has failed leaves its workers' groups behind, with what runs in them.
+    // A failed test leaves its workers' groups behind, with the processes in them.
     for (const name of groups()) await endGroup(join(group, name));
     await endGroup(group);
   });
 
-  /** Kills what is in a group, and removes it once that has ended. */
+  /** Kills everything in a group, and removes the group once that has ended. */
   const endGroup = async (path: string): Promise<void> => {
     await waitFor("the group's end", () => {
       try {
@@ -73,11 +73,11 @@ describe.skipIf(!HAS_GROUPS)("where a control group is delegated to crank", () =
   };
   const groups = (): string[] => readdirSync(group).filter((name) => name.startsWith("crank-"));
 
-  test("each worker has one of its own, and nothing that it starts can be mistaken for another's", async () => {
+  test("each worker has its own group, and no process can be taken for another worker's", async () => {
     const crank = await start();
     await deploy(...sh(`exec ${PATIENT} old`));
     expect(groups()).toEqual([`crank-${crank.pid}-1`]);
-    // Without environment, descriptors and session: only its group says whose it is.
+    // Without environment, descriptors and session: only its group tells to which worker it belongs.
     const lost = `setsid env -i PIDS=$PIDS PATH=$PATH ${PATIENT} bad silent </dev/null >/dev/null 2>&1 4<&-`;
     const failed = await run(...sh(`${lost} & while [ $(wc -l < $PIDS) -lt 2 ]; do sleep 0.01; done; exit 1`));
     expect(failed).toMatchObject({ status: 1, stdout: "Exited with code: 1\n" });
@@ -91,7 +91,7 @@ describe.skipIf(!HAS_GROUPS)("where a control group is delegated to crank", () =
   test.each([
     ["at once where the kernel can kill a group", CRANK],
     ["one by one where it cannot", join(ROOT, "build/older/bin/crank")],
-  ])("what forks for ever in it is killed, %s", async (_, program) => {
+  ])("processes that fork without end in it are killed, %s", async (_, program) => {
     const crank = await start(program);
     // It ends by itself when the test's directory is gone.
     const hopping = `import os, time
@@ -115,7 +115,7 @@ for start in range(3):
     await crank.ended;
   });
 
-  test("what an adopted worker has started is found by it", async () => {
+  test("processes that an adopted worker has started are found by it", async () => {
     await start();
     const lost = `setsid env -i PIDS=$PIDS PATH=$PATH ${PATIENT} old silent deaf </dev/null >/dev/null 2>&1 4<&-`;
     await deploy("-stop", "0.5", ...sh(`${lost} & exec ${PATIENT} old`));

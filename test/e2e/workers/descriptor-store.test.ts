@@ -1,4 +1,4 @@
-// The service manager keeps crank's sockets while crank is restarted: no connection is refused, whatever ended it.
+// The service manager keeps crank's sockets while crank restarts: no connection is refused, whatever ended it.
 import { describe, expect, test } from "bun:test";
 import { existsSync, statSync, unlinkSync } from "node:fs";
 import { createConnection } from "node:net";
@@ -15,13 +15,13 @@ const web = eachTest(new Service());
 
 const run = (version: string) => web.run("--", compiled("worker"), version);
 
-/** The port of the last crank; its log and what it says to the service manager come by different ways. */
+/** The port of the last crank; its log and its messages to the service manager arrive separately. */
 const portOf = (manager: ServiceManager): Promise<number> =>
   waitFor("the port", () => portIn(manager.log) || undefined);
 
 const portIn = (log: string): number => Number(/Listening on tcp\S*:(\d+)\n(?!.*Listening on)/s.exec(log)?.[1]);
 
-/** One question to the worker, and its answer; the connection may have to wait for both. */
+/** One request to the worker, and its answer; the connection may have to wait for both. */
 const ask = (
   where: { readonly port: number } | { readonly path: string },
 ): { readonly connected: Promise<void>; readonly answer: Promise<string> } => {
@@ -35,7 +35,7 @@ const ask = (
     });
     connection.once("close", () => done(text)).once("error", fail);
   });
-  // A test that only connects looks at no answer.
+  // A test that only connects reads no answer.
   answer.catch(() => {});
   connected.catch(() => {});
   return { connected, answer };
@@ -61,7 +61,7 @@ describe("no connection is refused or reset", () => {
     expect(await portOf(manager)).toBe(port);
   });
 
-  test("while no crank runs at all: a client that connects then is served by the next one", async () => {
+  test("while no crank runs: a client that connects then is served by the next one", async () => {
     const manager = await ServiceManager.of(web.bench, ["-bind", "127.0.0.1:0"]);
     await manager.startReady();
     expect((await run("v1")).status).toBe(0);
@@ -89,8 +89,8 @@ describe("no connection is refused or reset", () => {
   });
 });
 
-describe("what the store gives back", () => {
-  test("is found by its address, whatever the order of -bind is now; what no -bind wants is given up", async () => {
+describe("a socket from the store", () => {
+  test("is found by its address, whatever the order of -bind is now, and is given up if no -bind wants it", async () => {
     const [first, second, third] = [1, 2, 3].map((number) => web.path(`${number}.sock`));
     const binds = web.path("binds");
     const command = ["sh", "-c", `exec "$@" $(cat ${binds})`, "sh", CRANK];
@@ -126,7 +126,7 @@ describe("what the store gives back", () => {
     await ask({ path }).connected;
   });
 
-  test.each(["listen", "file"])("is not taken when it is not what its name says (%s)", async (what) => {
+  test.each(["listen", "file"])("is not used when it is not what its name says (%s)", async (what) => {
     const [port = 0] = await freePorts(1);
     const manager = await ServiceManager.of(web.bench, ["-bind", `127.0.0.1:${port}`]);
     const name = `crank-bound-tcp%3A//127.0.0.1%3A${port}`;

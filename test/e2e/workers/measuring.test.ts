@@ -1,4 +1,4 @@
-// What ps and status show of what workers use, measured from outside.
+// What ps and status show of the resources that workers use, measured from outside.
 import { describe, expect, test } from "bun:test";
 import { eachTest } from "../harness/each-test.ts";
 import { signal, supervisorOf } from "../harness/processes.ts";
@@ -21,7 +21,7 @@ socket.socket(fileno=int(os.environ["NOTIFY_FD"])).send(b"READY=1")
 while True: os.wait()`;
     const ended = await web.run("--", "python3", "-c", child);
     expect(ended.stderr).toBe("");
-    // The start of Python alone may take as much processor time, before the child has its memory.
+    // Starting Python may take as much processor time, before the child has its memory.
     const [worker] = await waitFor("some work in 64 MiB", async () => {
       const workers = await web.ps();
       const { cpu, memory } = workers[0]?.usage ?? {};
@@ -48,7 +48,7 @@ while True: os.wait()`;
   });
 });
 
-test("ps gives its plain lines to whatever is no terminal, and measures nothing for them", async () => {
+test("ps prints plain lines to anything but a terminal, and measures nothing for them", async () => {
   await web.start();
   await run();
   const [worker] = await web.ps();
@@ -68,7 +68,7 @@ test("status shows a table with what is used, and dashes for what is not known",
   expect(stdout).toMatch(/ready +[\d.]+ s +0 +\d[\d.]* MiB +[\d.]+ s +1 +\S+ +python3 /);
 });
 
-test("a worker that was started again says how often, at its place and since the deploy", async () => {
+test("a worker that was restarted says how often, at its place and since the deploy", async () => {
   await web.start("-respawn");
   await web.run("-instances", "2", "-env", `HOLDER_DIR=${web.directory}`, "--", ...HOLDER, "0", "9");
   const restarts = async () => (await web.ps()).map((worker) => worker.restarts).sort();

@@ -1,4 +1,5 @@
-// What is said when a worker cannot be started: the command, its interpreter, the directory, the user, and what serves on.
+// The message when a worker cannot be started: it names the command, its interpreter, the directory, the user, and what
+// keeps serving.
 import { beforeEach, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { needing, ROOT_USER } from "../../needs.ts";
@@ -23,7 +24,7 @@ test("a command that is not in PATH is named with PATH, and with the generation 
   expect(stderr).toMatch(/command not found: uvicorn-that-is-not-there \(PATH \/[^)]*\); generation 1 keeps serving/);
 });
 
-test("a command with a path is named as it was looked for", async () => {
+test("a command with a path is named with the path that was tried", async () => {
   const { stderr } = await run("--", "/nowhere/server");
   expect(stderr).toContain("command not found: /nowhere/server");
   expect(stderr).not.toContain("keeps serving");
@@ -35,14 +36,14 @@ test("a script is named with the interpreter of its first line", async () => {
   expect(stderr).toContain(`${moved}: its interpreter /opt/venv/bin/python3 -u does not exist`);
 });
 
-test("a file that may not be executed, and one that is no program, are named", async () => {
+test("a file that is not executable, and one that is not a program, are named", async () => {
   const text = script("text", "words\n", 0o644);
   expect((await run("--", text)).stderr).toContain(`${text}: not executable: permission denied`);
   const words = script("words", "words\n");
   expect((await run("--", words)).stderr).toContain(`${words}: not a program for this machine`);
 });
 
-test("a directory that is not there, or is none, is named", async () => {
+test("a directory that does not exist, or is not a directory, is named", async () => {
   const nowhere = web.path("nowhere");
   expect((await run("-cwd", nowhere, "--", "true")).stderr).toContain(
     `cannot change to the directory ${nowhere}: no such file or directory`,

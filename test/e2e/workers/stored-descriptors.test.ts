@@ -1,4 +1,4 @@
-// Descriptors that a worker leaves for a later one, as sd_notify(3) has it: established connections that live on.
+// Descriptors that a worker leaves for a later one, as in sd_notify(3): established connections that live on.
 import { describe, expect, test } from "bun:test";
 import { eachTest } from "../harness/each-test.ts";
 import { changeKeeper } from "../harness/installation.ts";
@@ -15,7 +15,7 @@ const web = eachTest(new Service({ app: HANDOVER }));
 const start = (...args: readonly string[]) => web.startOn(["127.0.0.1:0?name=echo"], ...args);
 const storedCount = async (): Promise<number> => (await web.status()).stored?.count ?? 0;
 
-/** A worker that says one thing after the other and stays: lines of Python, with `say(text, *fds)`. */
+/** A worker that sends one thing after another and stays: lines of Python, with `say(text, *fds)`. */
 const saying = (...lines: readonly string[]): string[] => {
   const head = [
     "import array, os, signal, socket, time",
@@ -26,14 +26,14 @@ const saying = (...lines: readonly string[]): string[] => {
 };
 const runSaying = (...lines: readonly string[]) => web.run("-hand-over", "--", ...saying(...lines));
 
-/** The client says a word and hears which version answers. */
+/** The client sends a word and receives the version that answers. */
 const asks = async (client: Talk, word: string, version: string): Promise<void> => {
   client.say(`${word}\n`);
   await client.hears(`${version} ${word}\n`);
 };
 
 describe("with -hand-over", () => {
-  test("a connection goes from worker to worker, each is given it at its start with its name, and no client is refused", async () => {
+  test("a connection goes from worker to worker, each gets it at its start with its name, and no client is refused", async () => {
     const crank = await start();
     expect(await web.app("v1", "-hand-over")).toMatchObject({ status: 0 });
     const client = await web.talk();
@@ -47,7 +47,7 @@ describe("with -hand-over", () => {
     client.hangUp();
   });
 
-  test("no worker is started before the old one is gone, and a client that connects meanwhile is served by the new one", async () => {
+  test("no worker starts before the old one is gone, and a client that connects meanwhile is served by the new one", async () => {
     const crank = await start();
     await web.app("v1", "-hand-over");
     const [before] = (await web.status()).workers;
@@ -63,7 +63,7 @@ describe("with -hand-over", () => {
     client.hangUp();
   });
 
-  test("what a failed deploy was given goes to what ran before", async () => {
+  test("descriptors that a failed deploy was given go to the previous run's workers", async () => {
     await start();
     await web.app("v1", "-hand-over");
     const client = await web.talk();
@@ -95,7 +95,7 @@ describe("with -hand-over", () => {
     for (const client of clients) client.hangUp();
   });
 
-  test("what is stored outlives an upgrade of supervisor and keeper", async () => {
+  test("stored descriptors outlive an upgrade of supervisor and keeper", async () => {
     const service = new Upgraded({ app: HANDOVER });
     await service.open();
     try {
@@ -111,7 +111,7 @@ describe("with -hand-over", () => {
     }
   });
 
-  test("what is stored outlives the supervisor", async () => {
+  test("stored descriptors outlive the supervisor", async () => {
     const crank = await start("-linger", "600");
     await runSaying("say('FDSTORE=1\\nFDNAME=mine', 0)");
     await waitFor("the descriptor", async () => (await storedCount()) === 1);
@@ -123,7 +123,7 @@ describe("with -hand-over", () => {
     await crank.wrote("stdout", /given mine$/m);
   });
 
-  test("-surge above 0 is refused, and -hand-over=false takes it back", async () => {
+  test("-surge above 0 is refused, and -hand-over=false resets it", async () => {
     await start();
     expect(await web.app("v1", "-hand-over", "-surge", "2")).toMatchObject({
       status: 1,
@@ -136,7 +136,7 @@ describe("with -hand-over", () => {
   });
 });
 
-test("a running worker that asks is sent what older ones leave", async () => {
+test("a running worker that asks for it gets what older ones leave", async () => {
   const crank = await start();
   expect(await web.app("v1")).toMatchObject({ status: 0 });
   const clients = await Promise.all(Array.from({ length: 20 }, () => web.talk()));
@@ -148,8 +148,8 @@ test("a running worker that asks is sent what older ones leave", async () => {
   for (const client of clients) client.hangUp();
 });
 
-describe("what is wrong", () => {
-  test("a thousand descriptors: as many as the limit are kept, the rest is closed, and the log says so once", async () => {
+describe("when something is wrong,", () => {
+  test("as many of a thousand descriptors as the limit are kept, the rest is closed, and the log says so once", async () => {
     const crank = await start();
     await web.run(
       "-hand-over",
@@ -164,7 +164,7 @@ describe("what is wrong", () => {
       ),
     );
     expect((await web.status()).stored).toMatchObject({ count: 100, limit: 100 });
-    // What is logged after it is read after it.
+    // What is logged later is read later.
     await crank.wrote("stderr", "Rolled out generation 1");
     const lines = crank
       .stderr()
@@ -178,7 +178,7 @@ describe("what is wrong", () => {
     expect(await storedCount()).toBe(0);
   });
 
-  test("what loses its peer is dropped, except with FDPOLL=0", async () => {
+  test("a descriptor whose peer is gone is dropped, except with FDPOLL=0", async () => {
     await start();
     await runSaying(
       "for extra in ('', '\\nFDPOLL=0'):",
@@ -190,7 +190,7 @@ describe("what is wrong", () => {
     expect((await web.status()).stored?.names).toEqual(["pair-kept"]);
   });
 
-  test("names that no name can be are replaced, and FDSTOREREMOVE needs one", async () => {
+  test("invalid names are replaced, and FDSTOREREMOVE needs a name", async () => {
     const crank = await start();
     await runSaying(
       "def store(name): say(b'FDSTORE=1\\nFDPOLL=0\\nFDNAME=' + name, 0)",

@@ -1,4 +1,4 @@
-// Descriptors whose close(2) takes as long as a worker likes: crank goes on, whatever way they come in.
+// Descriptors whose close(2) blocks as long as a worker likes: crank goes on, however it received them.
 import { expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { existsSync, rmSync } from "node:fs";
@@ -15,7 +15,7 @@ const canMount = process.getuid?.() === 0 && existsSync("/dev/fuse");
 
 const web = eachTest(new Service({ flags: ["-verbose"] }));
 
-/** crankctl's answer counts as late after this: a keeper that is held up gives none at all. */
+/** crankctl's answer counts as late after this: a blocked keeper gives none at all. */
 const PATIENCE_MS = 15_000;
 
 const answers = async (...words: readonly string[]): Promise<void> => {
@@ -25,13 +25,13 @@ const answers = async (...words: readonly string[]): Promise<void> => {
 };
 
 test.skipIf(!canMount).each(["store", "number"])(
-  "a descriptor of a file that nothing can close does not hold up crank (%s)",
+  "a descriptor whose close blocks does not block crank (%s)",
   async (way) => {
     const crank = await web.start();
     await answers("run", "-wait", "-stop", "1", "-hand-over", "-fd-store", "10", "--", "python3", STUCK, way);
     await crank.wrote("stdout", "said it");
     await answers("status");
-    // Starts and stops go on as well: a process that crank starts does not have the descriptor either.
+    // Starts and stops continue as well: a process that crank starts does not have the descriptor either.
     await answers("run", "-wait", "-hand-over=false", "-stop", "1", "-ready", "delay:0.1", "--", "sleep", "600");
     await web.settled(1);
     await answers("status");
@@ -55,7 +55,7 @@ const stuckProcess = async (crank: Running): Promise<number> => {
 };
 
 test.skipIf(!canMount).each(["child", "orphan", "main"])(
-  "a process that is stuck in execve does not hold up crank, and is gone with its worker (%s)",
+  "a process that is stuck in execve does not block crank, and ends with its worker (%s)",
   async (way) => {
     const crank = await web.start();
     await answers("run", "-wait", "-stop", "1", "--", "python3", STUCK_EXEC, way);
@@ -71,7 +71,7 @@ test.skipIf(!canMount).each(["child", "orphan", "main"])(
   },
 );
 
-test.skipIf(!canMount)("a crank that starts while a process of the machine is stuck in execve comes up", async () => {
+test.skipIf(!canMount)("a crank starts although a process of the machine is stuck in execve", async () => {
   const other = await web.bench.crank("other", ["-bind", "127.0.0.1:0", "-verbose"]);
   expect(await web.bench.ctl("other", "run", "-wait", "--", "python3", STUCK_EXEC, "child")).toMatchObject({
     status: 0,
@@ -82,14 +82,14 @@ test.skipIf(!canMount)("a crank that starts while a process of the machine is st
   await answers("reload", "-wait");
   await answers("shutdown", "-wait");
   expect(await crank.ended).toMatchObject({ status: 0 });
-  // An address in use is looked for among the descriptors of all processes.
+  // To find who has an address in use, crank reads the descriptors of all processes.
   const begun = performance.now();
   const bind = `127.0.0.1:${portOf(other)}`;
   const refused = await web.bench.run([CRANK, "-prefix", web.directory, "-name", "third", "-bind", bind]);
   expect(refused.status).not.toBe(0);
   expect(refused.stderr).toContain("worker 1 of crank's service other");
   expect(performance.now() - begun).toBeLessThan(PATIENCE_MS);
-  // So are the workers of a killed crank whose journal is gone.
+  // The same is done to find the workers of a killed crank whose journal is gone.
   signal(other.pid, "SIGKILL");
   await waitFor("the end of crank", () => !isAlive(other.pid));
   rmSync(web.path("other.run/journal"));
@@ -101,8 +101,8 @@ test.skipIf(!canMount)("a crank that starts while a process of the machine is st
 
 test("a client that sends a descriptor with its request is disconnected, and a close that blocks delays nothing", async () => {
   await web.start();
-  // The connection that it sends has SO_LINGER and a peer that never reads: the process that closes it last waits for two minutes.
-  // A process that ends sends it: that one does not wait.
+  // The connection that it sends has SO_LINGER and a peer that never reads: the process that closes it last waits for two
+  // minutes. The sender is about to end and does not wait.
   const program = `import array, os, socket, struct, sys
 listener = socket.create_server(("127.0.0.1", 0))
 sent = socket.create_connection(listener.getsockname()); far, _ = listener.accept()

@@ -1,4 +1,4 @@
-// A worker is a tree of processes: how all of it is stopped, and what it cannot leave behind, as clients and /proc see it.
+// A worker is a process tree: how all of it is stopped, and what it cannot leave behind, as clients and /proc see it.
 import { describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import type { Running } from "../harness/bench.ts";
@@ -17,7 +17,7 @@ describe("a server behind a shell that does not pass signals on", () => {
     ["process", `${PATIENT} old; echo over`],
     ["group", `${PATIENT} old | cat`],
     ["process", `${PATIENT} old | cat`],
-  ])("answers what it has accepted, and takes nothing more (-kill-mode %s, %s)", async (mode, script) => {
+  ])("answers what it has accepted, and accepts nothing more (-kill-mode %s, %s)", async (mode, script) => {
     const crank = await service.start();
     await deploy("-kill-mode", mode, ...sh(script));
     const held = ask("hold");
@@ -41,7 +41,7 @@ describe("a server behind a shell that does not pass signals on", () => {
     await crank.wrote("stderr", /The main process of worker 1 .* was killed by SIGTERM; .* left, and gets? SIGTERM/);
   });
 
-  test("is killed when the time of the stop is over, and the log names it", async () => {
+  test("is killed when its stop timeout is over, and the log names it", async () => {
     const crank = await service.start();
     await deploy("-stop", "0.5", ...sh(`${PATIENT} old deaf; echo over`));
     const old = await server(0);
@@ -70,7 +70,7 @@ describe("a server behind a shell that does not pass signals on", () => {
   });
 });
 
-describe("what a worker detaches", () => {
+describe("a process that a worker detaches:", () => {
   const DETACHED = {
     "in a session of its own": `setsid ${PATIENT} bad`,
     "without its environment": `setsid env -i PIDS=$PIDS NOTIFY_FD=$NOTIFY_FD HOLD=$HOLD PATH=$PATH ${PATIENT} bad`,
@@ -96,7 +96,7 @@ describe("what a worker detaches", () => {
     },
   );
 
-  test.each(GONE)("%s gets the stop signal when its worker does, and has the time of the stop", async (_, start) => {
+  test.each(GONE)("%s gets the stop signal when its worker does, and has the stop timeout", async (_, start) => {
     const crank = await service.start();
     await deploy("-ready", "delay:0.3", ...sh(`${start} & exec sleep 600`));
     await server(0);
@@ -117,7 +117,7 @@ describe("what a worker detaches", () => {
     ["SIGTERM", async (crank: Running) => crank.signal("SIGTERM")],
     ["SIGINT", async (crank: Running) => crank.signal("SIGINT")],
     ["the end of its last worker", async () => service.ctl("kill", "-ready")],
-  ])("is gone when crank ends by %s", async (_, end) => {
+  ])("it is gone when crank ends by %s", async (_, end) => {
     const crank = await service.start();
     const all = Object.values(DETACHED)
       .map((start) => `${start} deaf & `)
@@ -131,7 +131,7 @@ describe("what a worker detaches", () => {
     await service.start();
   });
 
-  test("is the worker if it has said so: the launcher may end", async () => {
+  test("it is the worker if it has said so: the launcher may end", async () => {
     const crank = await service.start();
     const launcher = `setsid ${PATIENT} daemon main & while [ ! -s $PIDS ]; do sleep 0.01; done; exit 0`;
     await deploy(...sh(launcher));
@@ -145,7 +145,7 @@ describe("what a worker detaches", () => {
 });
 
 describe("a worker's session", () => {
-  test("is its own: no terminal, and crank's is not its", async () => {
+  test("is its own: it has no terminal, and it is not crank's", async () => {
     const crank = await service.start();
     await deploy(...sh(`(: < /dev/tty) 2> ${service.path("tty")}; exec ${PATIENT} one`));
     const pid = await server(0);
@@ -177,7 +177,7 @@ while True:
     expect(readFileSync(heard, "utf8")).toBe("TERM\n");
   });
 
-  test("is not hung up when crank is killed while the worker is stopped", async () => {
+  test("gets no SIGHUP when crank is killed while the worker is stopped", async () => {
     await service.start();
     await deploy(...sh(`exec ${PATIENT} one`));
     const pid = await server(0);
@@ -191,8 +191,8 @@ while True:
   });
 });
 
-describe("when crank was killed", () => {
-  test("what an adopted worker has started ends with it", async () => {
+describe("after crank was killed", () => {
+  test("the processes of an adopted worker end with it", async () => {
     let crank = await service.start();
     await deploy("-stop", "0.5", ...sh(`setsid ${PATIENT} old silent deaf & ${PATIENT} old; echo over`));
     await server(1);
@@ -203,7 +203,7 @@ describe("when crank was killed", () => {
     await crank.wrote("stderr", /Killed 1 process that worker 1 left/);
   });
 
-  test("what a worker has left that has ended meanwhile is ended, and the service goes on", async () => {
+  test("the processes of a worker that has ended meanwhile are ended, and the service goes on", async () => {
     await service.start();
     await deploy(...sh(`${PATIENT} one; echo over`));
     const worker = await service.ready();
@@ -219,7 +219,7 @@ describe("when crank was killed", () => {
   });
 });
 
-test("an upgrade in place goes on with a stop whose main process has ended", async () => {
+test("an upgrade in place continues a stop whose main process has ended", async () => {
   const crank = await service.start();
   await deploy("-stop", "30", ...sh(`${PATIENT} old; echo over`));
   const held = ask("hold");

@@ -1,4 +1,4 @@
-// What the tests of workers' trees of processes share: a service whose workers note their pids and answer when told.
+// What the tests of workers' process trees share: a service whose workers record their pids and answer when told.
 import { existsSync, readFileSync } from "node:fs";
 import { createConnection } from "node:net";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ export const PATIENT = `python3 ${join(ROOT, "test/apps/patient.py")}`;
 
 export const sh = (script: string): string[] => ["--", "sh", "-c", script];
 
-/** Deploys programs to the service, and looks at what they started. */
+/** Deploys programs to the service, and finds the processes that they started. */
 export const treesOf = (service: Service) => {
   const flags = (): string[] => ["-env", `HOLD=${service.path("go")}`, "-env", `PIDS=${service.path("pids")}`];
   const run = (...words: string[]) => service.run(...flags(), ...words);
@@ -25,7 +25,7 @@ export const treesOf = (service: Service) => {
   const server = (index: number): Promise<number> =>
     waitFor(`server ${index}`, () => servers()[index] ?? null) as Promise<number>;
 
-  /** Says a line to the service; what it answers. */
+  /** Sends a line to the service; returns the answer. */
   const ask = (line: string): { readonly connected: Promise<void>; readonly answer: Promise<string> } => {
     const connected = Promise.withResolvers<void>();
     const answer = new Promise<string>((done, fail) => {
@@ -42,7 +42,7 @@ export const treesOf = (service: Service) => {
     return { connected: connected.promise, answer };
   };
 
-  /** A worker by its number, if it is there. */
+  /** A worker by its number, if it exists. */
   const shown = async (id: number): Promise<Worker | undefined> =>
     (await service.ps()).find((worker) => worker.id === id);
 

@@ -1,4 +1,5 @@
-// What a worker is, beside what it was asked for: its user's environment, its rights, its keyring, and where it is heard.
+// What a worker has besides what was asked for: its user's environment, its rights, its keyring, and where its messages are
+// read.
 import { expect, test } from "bun:test";
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { needing, ROOT_USER } from "../../needs.ts";
@@ -13,7 +14,7 @@ const PYTHON = "/usr/bin/python3";
 const web = eachTest(new Service());
 
 needing(ROOT_USER).test(
-  "-env has the last word on HOME, and -no-new-privs keeps what it starts from gaining rights",
+  "-env overrides HOME, and -no-new-privs keeps the worker's processes from gaining rights",
   async () => {
     await web.start();
     const user = ["-user", "nobody", "-cwd", "/", "-env", "HOME=/elsewhere"];
@@ -38,8 +39,8 @@ needing(ROOT_USER, { name: PYTHON, isMet: existsSync(PYTHON) }).test(
     writeFileSync(kept, "");
     chmodSync(kept, 0o666);
     chmodSync(web.directory, 0o711);
-    // KEYCTL_GET_KEYRING_ID and KEYCTL_DESCRIBE of KEY_SPEC_SESSION_KEYRING; keyctl(2) is 250 on x86-64, 219 on aarch64. Without a
-    // session keyring of its own a process would have crank's, or its user's ("_uid_ses.65534").
+    // KEYCTL_GET_KEYRING_ID and KEYCTL_DESCRIBE of KEY_SPEC_SESSION_KEYRING; keyctl(2) is 250 on x86-64, 219 on aarch64.
+    // Without a session keyring of its own a process would have crank's, or its user's ("_uid_ses.65534").
     const ask = `import ctypes, platform
 libc = ctypes.CDLL(None, use_errno=True)
 number = 250 if platform.machine() == "x86_64" else 219
@@ -60,7 +61,7 @@ open("${kept}", "w").write(str(libc.syscall(number, 0, -3, 0)) + " " + text.valu
   },
 );
 
-test("a worker with more sockets than a shell can count still says in a shell that it is ready", async () => {
+test("a worker with more sockets than a shell can count can still report from a shell that it is ready", async () => {
   await web.startOn(Array.from({ length: 9 }, () => "127.0.0.1:0"));
   const line = 'printf READY=1 >&"$NOTIFY_FD"; exec sleep 600';
   expect(await web.run("-start", "20", "--", "sh", "-c", line)).toMatchObject({ status: 0 });
@@ -69,7 +70,9 @@ test("a worker with more sockets than a shell can count still says in a shell th
   expect(environmentOf(worker.pid).get("NOTIFY_FD")).toBe("0");
 });
 
-/** A crank whose getent(1) is a script, which answers for a user that no file has; where it notes what it has open. */
+/**
+ * A crank whose getent(1) is a script, which answers for a user that is in no file; the script records its open descriptors.
+ */
 const crankAsking = async (answer: string): Promise<string> => {
   const noted = web.path("descriptors");
   const script = `#!/bin/sh\nreadlink /proc/$$/fd/* >> ${noted}\n[ "$1" = passwd ] && echo '${answer}'\n`;
@@ -80,14 +83,14 @@ const crankAsking = async (answer: string): Promise<string> => {
 };
 const runAsGhost = () => web.run("-user", "ghost", "-cwd", "/", "-ready", "delay:0.1", "--", "sleep", "600");
 
-needing(ROOT_USER).test("getent gets none of crank's sockets", async () => {
+needing(ROOT_USER).test("getent inherits none of crank's sockets", async () => {
   const noted = await crankAsking("ghost:x:65000:65000::/:");
   expect(await runAsGhost()).toMatchObject({ status: 0 });
   expect(readFileSync(noted, "utf8")).toContain("/getent\n");
   expect(readFileSync(noted, "utf8")).not.toContain("socket:");
 });
 
-needing(ROOT_USER).test("a user whose entry has no uid, or one that stands for no change, is no user", async () => {
+needing(ROOT_USER).test("a user entry without a uid, or with one that means no change, is refused", async () => {
   for (const uid of ["", "x", "4294967295", "4294967296"]) {
     await crankAsking(`ghost:x:${uid}:65000::/:`);
     const { status, stderr } = await runAsGhost();

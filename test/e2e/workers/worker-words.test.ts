@@ -1,4 +1,4 @@
-// What workers say on their notify sockets beside READY=1: shown, heeded, and never let through to a terminal as it is.
+// Messages of workers on their notify sockets besides READY=1: shown, acted on, and never printed unescaped to a terminal.
 import { describe, expect, test } from "bun:test";
 import { UNSAFE } from "../../../src/control/printable.ts";
 import { eachTest } from "../harness/each-test.ts";
@@ -11,7 +11,7 @@ const web = eachTest(new Service({ flags: ["-verbose"], app: TALKER }));
 
 const say = (words: string): Promise<string> => web.get(`/say?${encodeURIComponent(words)}`);
 
-/** Until the one worker is shown so. */
+/** Waits until the one worker is shown like this. */
 const untilShown = (what: Partial<Record<keyof Worker, unknown>>): Promise<Worker> =>
   waitFor(`a worker with ${JSON.stringify(what)}`, async () => {
     const [worker] = await web.ps();
@@ -20,7 +20,7 @@ const untilShown = (what: Partial<Record<keyof Worker, unknown>>): Promise<Worke
   });
 
 describe("ERRNO=", () => {
-  test("said without end leaves all other events where they are, and is reported a few times and then counted", async () => {
+  test("sent without end leaves all other events where they are, and is reported a few times and then counted", async () => {
     await web.start();
     await web.app("one");
     const many = Array.from({ length: 60 }, (_, round) =>
@@ -36,7 +36,7 @@ describe("ERRNO=", () => {
 });
 
 describe("STATUS=", () => {
-  test("is shown by ps, status and events, and an empty one takes it back", async () => {
+  test("is shown by ps, status and events, and an empty one clears it", async () => {
     await web.start();
     await web.app("one");
     await say("STATUS=12 clients left");
@@ -48,7 +48,7 @@ describe("STATUS=", () => {
     await untilShown({ status: undefined });
   });
 
-  test("with newlines, escape sequences and too much of it does no harm", async () => {
+  test("with newlines, escape sequences and too much text does no harm", async () => {
     const crank = await web.start();
     await web.app("one");
     await say("STATUS=\u001b[2J\u009b1m\u202eevil\nrm -rf\nERRNO=2");
@@ -61,7 +61,7 @@ describe("STATUS=", () => {
     expect(everything.replaceAll("\n", "")).not.toMatch(UNSAFE);
   });
 
-  test("that is not UTF-8 is passed over, and what stands beside it is not", async () => {
+  test("that is not UTF-8 is ignored, and what stands beside it is not", async () => {
     await web.start();
     await web.app("one");
     await web.get("/say?STATUS=fine");
@@ -79,7 +79,7 @@ describe("STATUS=", () => {
   });
 });
 
-describe("other words", () => {
+describe("other messages:", () => {
   test("RELOADING=1 is shown until READY=1 comes again", async () => {
     await web.start();
     await web.app("one");
@@ -89,7 +89,7 @@ describe("other words", () => {
     await untilShown({ reloading: undefined, state: "ready" });
   });
 
-  test("STOPPING=1 makes room for another worker, and begins the time that a stop has", async () => {
+  test("STOPPING=1 makes room for another worker, and starts the stop timeout", async () => {
     const crank = await web.start("-respawn");
     await web.app("one", "-stop", "2");
     const [first] = await web.ps();
@@ -112,11 +112,11 @@ describe("other words", () => {
       "1",
     );
     expect(started).toMatchObject({ status: 0 });
-    // It did not get ready in the time that it had at first.
+    // It was not ready in the time that it had at first.
     await crank.wrote("stderr", /is ready after ([6-9]|\d\d)/);
   });
 
-  test("BARRIER=1 lets go of its descriptor when all before it has been taken, and beside other words means nothing", async () => {
+  test("BARRIER=1 releases its descriptor when everything before it has been read, and has no effect beside other messages", async () => {
     await web.start();
     await web.app("one");
     await say("STATUS=before");

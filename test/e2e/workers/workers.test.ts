@@ -1,4 +1,4 @@
-// What a worker gets from crank, what becomes of its output, and rollouts as their workers see them.
+// What a worker gets from crank, where its output goes, and rollouts as their workers see them.
 import { beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -122,7 +122,7 @@ os.execv(sys.argv[1], sys.argv[1:])`;
   });
 });
 
-test("a socket that is asked not to block does not, and others do", async () => {
+test("sockets that ask for O_NONBLOCK have it, and others do not", async () => {
   const path = web.path("app.sock");
   await web.startOn(["127.0.0.1:0?nonblock", `${path}?nonblock`, "127.0.0.1:0", `${path}2`]);
   expect(await web.run("-ready", "delay:0", "--", "sleep", "600")).toMatchObject({
@@ -226,7 +226,7 @@ describe("rollouts", () => {
     expect(await web.ctl("rollback", "-to", "77")).toMatchObject({ status: 1 });
   });
 
-  test("another one is refused while one is in flight, unless it supersedes it", async () => {
+  test("a second one is refused while one is in progress, unless it supersedes it", async () => {
     await web.app("one");
     const hanging = web.app(["stuck", "never-ready"]);
     await waitFor("the second worker", async () => (await web.ps()).length === 2);
