@@ -1,5 +1,5 @@
-# A worker that keeps descriptor 3 and listens on a port of its own, on all addresses or on that of its argument. Arguments:
-# how it waits for connections at its own port, how at descriptor 3 (epoll, poll, accept, nothing), and the address.
+# A worker that keeps descriptor 3 and listens on its own port, on all addresses or the one in its argument. Arguments:
+# how it waits for connections on its own port, how on descriptor 3 (epoll, poll, accept, nothing), and the address.
 import os
 import selectors
 import signal
@@ -47,7 +47,7 @@ for listener, how in ((beside, own), (socket.socket(fileno=3), given)):
     if how == "nothing":
         listener.detach()
         continue
-    # Ready means that it waits: crank looks at once.
+    # Reports readiness only when it waits, because crank checks at once.
     waits.wait()
     while not sleeps(thread):
         time.sleep(0.001)

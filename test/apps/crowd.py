@@ -1,4 +1,4 @@
-"""Clients that connect and stay: crowd.py PORT COUNT PROCESSES. Says `held` when all are connected; ends with its input."""
+"""Clients that connect and stay: crowd.py PORT COUNT PROCESSES. Prints `held` when all are connected; exits when its input ends."""
 
 import os
 import resource
@@ -16,7 +16,7 @@ for number in range(processes):
     held = []
     for _ in range(count // processes + (1 if number < count % processes else 0)):
         one = socket.socket()
-        # Each process from an address of its own: there are only so many ports to connect from.
+        # Each process uses its own source address, because the ports of one address are limited.
         one.setsockopt(socket.IPPROTO_IP, 24, 1)  # IP_BIND_ADDRESS_NO_PORT
         one.bind((f"127.0.1.{number + 1}", 0))
         one.connect(("127.0.0.1", port))

@@ -1,4 +1,4 @@
-# A worker that is ready without serving where it should. Arguments: descriptors that it closes, what it listens on instead
+# A worker that is ready without serving crank's sockets. Arguments: descriptors that it closes, what it listens on instead
 # (tcp, udp, unix:PATH, nothing), and how: `self`, or `child`, in which a child process keeps the descriptors.
 import os
 import signal

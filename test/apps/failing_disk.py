@@ -1,9 +1,9 @@
-"""Mounts a small file system of its own and runs a command that sees it. As long as a file exists whose name is given, the disk
-fails: what it is to write, or also what it is to read, ends with EIO. Needs root and /dev/fuse; the mount is gone with the command.
+"""Mounts a small file system of its own and runs a command that sees it. While the file FAILING exists, the disk fails:
+its writes, or its reads too, end with EIO. Needs root and /dev/fuse; the mount is removed with the command.
 
   unshare --mount failing_disk.py DIRECTORY FAILING COMMAND [ARG...]
 
-FAILING says what fails, one of the words `writes` and `all`.
+FAILING contains what fails, `writes` or `all`.
 """
 
 import ctypes
@@ -97,7 +97,7 @@ class Disk:
             return False
 
     def serve(self, device):
-        """Until the mount is gone."""
+        """Returns when the mount is removed."""
         while True:
             try:
                 request = os.read(device, 1 << 18)
@@ -123,11 +123,11 @@ def main():
     device = os.open("/dev/fuse", os.O_RDWR)
     options = f"fd={device},rootmode=40000,user_id=0,group_id=0".encode()
     check(LIBC.mount(b"failing", place.encode(), b"fuse", 0, options))
-    # A grandchild: the command has no child that it does not know.
+    # A grandchild, so that the command has no unknown child.
     child = os.fork()
     if child == 0:
         if os.fork() == 0:
-            # The mount is to be the command's alone.
+            # Only the command may see the mount.
             check(LIBC.unshare(CLONE_NEWNS))
             check(LIBC.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None))
             check(LIBC.umount2(place.encode(), MNT_DETACH))

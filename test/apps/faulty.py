@@ -1,9 +1,9 @@
-"""A server that does to its clients what no client should see, to prove that the load client notices. It prints its port.
+"""A server that fails its clients, to prove that the load client notices. It prints its port.
 
 usage: faulty.py (reset|cut|hang-up)
   reset    every connection is reset after its first line
   cut      every connection gets half an answer and is closed
-  hang-up  every connection is answered, and closed without a word when it speaks again
+  hang-up  every connection is answered, and closed without an answer at its next line
 """
 import socket
 import struct
@@ -25,7 +25,7 @@ def serve(connection):
         connection.sendall(b"answer\n")
         connection.recv(4096)
     if misdeed != "reset":
-        # What would still be unread at the close would make a reset of it.
+        # Unread data at the close would cause a reset.
         connection.shutdown(socket.SHUT_WR)
         while connection.recv(4096):
             pass

@@ -1,8 +1,8 @@
 """An echo server that leaves its connections to its successor: python3 handover.py VERSION [WORD...].
 
-To each line that comes it answers VERSION and the line. Words: "fails" before it is ready; "hangs" instead of getting ready;
-"takes" what is stored while it runs; "numbers" are named for what it leaves, instead of sending it; "keeps" its own copies
-open behind a child process when it goes.
+It answers each line with VERSION and the line. Words: "fails" before it is ready; "hangs" instead of becoming ready;
+"takes" stored connections while it runs; "numbers": names descriptor numbers instead of sending descriptors; "keeps" its
+own copies open in a child process when it exits.
 """
 import os
 import selectors

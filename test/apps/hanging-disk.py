@@ -1,5 +1,5 @@
-# Opening a file in the directory argv[1] waits, as on a disk that hangs, until this process ends (fanotify(7), which wants
-# CAP_SYS_ADMIN). Says "hangs" when it does so; with --check behind the directory, ends at once.
+# Opening a file in the directory argv[1] blocks, as on a hanging disk, until this process ends (fanotify(7), which needs
+# CAP_SYS_ADMIN). Prints "hangs" when it is active; with --check after the directory, exits at once.
 import ctypes, os, signal, sys
 
 FAN_CLASS_CONTENT, FAN_MARK_ADD, FAN_OPEN_PERM, FAN_EVENT_ON_CHILD, AT_FDCWD = 0x04, 0x01, 0x00010000, 0x08000000, -100

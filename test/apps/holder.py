@@ -1,6 +1,6 @@
-"""A worker that accepts connections and holds them: holder.py CHILDREN MOST. Its children accept, or with none of them it
-does itself; each of them up to MOST connections. On SIGUSR1 it, or each child, writes how many it holds into a file of
-its own in HOLDER_DIR: WORKER.PID. It goes on SIGINT, and stops accepting on SIGTERM."""
+"""A worker that accepts connections and holds them: holder.py CHILDREN MOST. Its children accept, or it does itself
+without children; each up to MOST connections. On SIGUSR1 each writes its number of connections into a file of its own
+in HOLDER_DIR, WORKER.PID. It exits on SIGINT, and stops accepting on SIGTERM."""
 
 import os
 import resource

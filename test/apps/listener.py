@@ -1,5 +1,5 @@
-"""A worker for tests that was never written for crank: it answers every connection on descriptor 3 with one line,
-`VERSION PID`, prints the name of each signal that it gets, and ends by TERM, INT and QUIT.
+"""A worker for tests that does not know crank: it answers every connection on descriptor 3 with one line,
+`VERSION PID`, prints the name of each signal that it gets, and exits on TERM, INT and QUIT.
 
 usage: listener.py VERSION [deaf] [dies] [input] [identity]
 """
@@ -16,7 +16,7 @@ serves = ends = False
 
 
 def say(*words):
-    # One write: a handler may interrupt another line.
+    # One write, because a handler may interrupt another line.
     os.write(1, (" ".join(map(str, words)) + "\n").encode())
 
 
@@ -24,7 +24,7 @@ def take(number, _frame):
     global ends
     say("got", signal.Signals(number).name)
     ends = ends or ("deaf" not in habits and number in ENDING)
-    # Between two connections only, as soon as it accepts some: a client that was accepted is answered.
+    # Only between two connections once it accepts, so that an accepted client is answered.
     if ends and not serves:
         os._exit(0)
 
@@ -46,7 +46,7 @@ signal.set_wakeup_fd(wake.fileno())
 serves = True
 while not ends:
     readable, _, _ = select.select([listener, told], [], [])
-    # A connection that came before this process ran again ends select(2) without a word of the signal.
+    # A connection that arrived before this process ran again ends select(2) without the signal.
     if ends:
         break
     if told in readable:

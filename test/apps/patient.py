@@ -1,8 +1,8 @@
-"""A server for tests of process trees: it answers every line of a client with `VERSION PID`, `hold` only when the file $HOLD is
-there. SIGTERM ends it when every client that it has accepted is answered. It writes its pid into the file $PIDS.
+"""A server for tests of process trees: it answers every line of a client with `VERSION PID`, `hold` only when the file $HOLD
+exists. After SIGTERM it exits when every accepted client is answered. It writes its pid into the file $PIDS.
 
 usage: patient.py VERSION [HABIT ...]
-`deaf`: SIGTERM does nothing. `main`: names itself as the worker's main process. `silent`: never says READY=1.
+`deaf`: ignores SIGTERM. `main`: declares itself the worker's main process. `silent`: never sends READY=1.
 """
 import os
 import select
@@ -54,7 +54,7 @@ while True:
     answering = threading.Thread(target=answer, args=(connection,))
     answering.start()
     clients.append(answering)
-# What is in the queue stays there for the next worker.
+# Connections in the queue stay there for the next worker.
 print(version, "stops", flush=True)
 for client in clients:
     client.join()

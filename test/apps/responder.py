@@ -1,5 +1,5 @@
-"""A worker for tests: answers every connection with one line, `VERSION PID`, and does the wrong thing when asked to, as
-responder.c does.
+"""A worker for tests: answers every connection with one line, `VERSION PID`, and misbehaves on request, like
+responder.c.
 
 usage: responder.py VERSION [MISDEED ...]
 """
@@ -62,8 +62,8 @@ if "dies" in misdeeds:
     time.sleep(float(os.environ.get("DIE_AFTER", "0.05")))
     os._exit(9)
 
-# From here on SIGTERM ends it between two connections only: a client that was accepted is answered, one that waits is left to the
-# next worker. (accept(2) returns a connection that came after the signal as well, and only then is the signal seen.)
+# From here on SIGTERM takes effect only between connections: an accepted client is answered, a waiting one is left to the
+# next worker. (accept(2) also returns a connection that arrived after the signal, which is handled only then.)
 ended, wake = socket.socketpair()
 wake.setblocking(False)
 signal.set_wakeup_fd(wake.fileno())
@@ -74,7 +74,7 @@ listener.setblocking(False)
 print("worker", version, "serves", flush=True)
 while True:
     readable, _, _ = select.select([listener, ended], [], [])
-    # Looked at again: a connection that came before this process ran again ends select(2) without a word of the signal.
+    # Checked again, because a connection that arrived before this process ran again ends select(2) without the signal.
     if ended in readable or select.select([ended], [], [], 0)[0]:
         os._exit(0)
     try:

@@ -1,9 +1,9 @@
-"""The service manager's side of sd_notify(3) and of the descriptor store, for one service: takes datagrams and the
-descriptors that come with them, by its main process alone, and starts the service again with all that it keeps.
+"""The service manager's side of sd_notify(3) and of the descriptor store, for one service: accepts datagrams and their
+descriptors from its main process only, and restarts the service with all stored descriptors.
 
 usage: service-manager.py SOCKET COMMAND...
-SOCKET is where NOTIFY_SOCKET is bound (a leading @ makes it abstract). Orders are lines on standard input; everything that
-happens is a JSON object a line on standard output. What the service says goes to standard error.
+NOTIFY_SOCKET is bound to SOCKET (a leading @ makes it abstract). Commands are lines on standard input; events are JSON
+objects on standard output, one per line. The service's output goes to standard error.
 """
 
 import array
@@ -172,7 +172,7 @@ class Manager:
 
 
 def run(path, command):
-    # A process that loses its parent is still found below this one.
+    # Orphans become children of this process.
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     manager = Manager(path, command)
     awake, wake = os.pipe()

@@ -1,9 +1,9 @@
-"""A worker with a process that stands still in the middle of execve(2): what it executes closes a descriptor of a FUSE file
-system of its own that answers everything but FLUSH. Reading /proc/PID/stat of that process waits until it is killed together with
-what serves its files. Needs root and /dev/fuse.
+"""A worker with a process that hangs in execve(2), because the exec closes a descriptor of its own FUSE file system, which
+answers everything except FLUSH. Reading /proc/PID/stat of that process blocks until it is killed together with the server of
+its files. Needs root and /dev/fuse.
 
-  stuck_exec.py child    a child of the worker's is stuck
-  stuck_exec.py orphan   a process that the worker has left is stuck, in a session of its own
+  stuck_exec.py child    a child of the worker is stuck
+  stuck_exec.py orphan   an orphan of the worker is stuck, in a session of its own
   stuck_exec.py main     the worker is stuck itself
 """
 
@@ -22,7 +22,7 @@ def execute():
 
 
 def is_stuck(pid):
-    """The list of its memory's places waits as well, so it is asked by another process."""
+    """Reading its memory map blocks as well, so another process does it."""
     asker = os.fork()
     if asker == 0:
         open(f"/proc/{pid}/stat").read()
@@ -37,7 +37,7 @@ def is_stuck(pid):
 
 
 def start(way):
-    """Returns the pid of what is going to be stuck."""
+    """Returns the pid of the process that will be stuck."""
     out, into = os.pipe()
     child = os.fork()
     if child == 0:

@@ -1,8 +1,8 @@
-"""A worker that hands over a descriptor of a file whose close(2) does not return: of a FUSE file system that it serves itself, and
-that answers everything but FLUSH. Needs root and /dev/fuse. The mount is in a namespace of its own, and gone with the worker.
+"""A worker that stores a descriptor of a file whose close(2) does not return: of its own FUSE file system, which answers
+everything except FLUSH. Needs root and /dev/fuse. The mount is in a namespace of its own, and removed with the worker.
 
   stuck_files.py store     sends it with FDSTORE=1
-  stuck_files.py number    names its number with FDSTORE=1 and FDNUMBER=
+  stuck_files.py number    sends its number with FDSTORE=1 and FDNUMBER=
 """
 
 import array
@@ -35,7 +35,7 @@ def answer(opcode):
 
 
 def serve(device):
-    """Until the worker is gone."""
+    """Returns when the worker has exited."""
     while True:
         request = os.read(device, 1 << 17)
         _, opcode, unique, node = struct.unpack_from("<IIQQ", request)

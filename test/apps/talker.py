@@ -1,15 +1,15 @@
-"""A worker for tests that does what it is asked to over HTTP, on descriptor 3. It says READY=1 when it listens, unless it is
-started with other words to say first; wait=SECONDS is a pause between two, feed=SECONDS is GET /feed.
+"""A worker for tests that is controlled over HTTP, on descriptor 3. It sends READY=1 when it listens, unless it is
+started with other words to send; wait=SECONDS is a pause between two, feed=SECONDS is GET /feed.
 
 usage: talker.py VERSION [WORD…]
 
   GET /                    VERSION PID
   GET /healthz             200; after /sick 503, after /hang nothing (/sick?VERSION: only one of that version)
-  GET /say?WORDS           says the words, which are percent-encoded, on its notify socket
-  GET /feed?SECONDS        says WATCHDOG=1 from now on, so often; /starve ends that
+  GET /say?WORDS           sends the words, which are percent-encoded, on its notify socket
+  GET /feed?SECONDS        sends WATCHDOG=1 at this interval from now on; /starve ends that
   GET /feed-by-child?SEC   a child of it does
-  GET /barrier             says BARRIER=1 and answers when it is through
-  GET /move                forks: the child serves from now on, and says MAINPID=; the parent waits for it
+  GET /barrier             sends BARRIER=1 and answers when it is done
+  GET /move                forks: the child serves from now on, and sends MAINPID=; the parent waits for it
   GET /env?NAME            the value of an environment variable
 """
 import os

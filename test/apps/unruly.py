@@ -1,5 +1,5 @@
-"""A worker for tests of adoption: answers every connection with one line, and has done something first that makes it hard to
-recognise or to take things back from.
+"""A worker for tests of adoption: answers every connection with one line, after doing something that makes it hard to
+recognise or to recover descriptors from.
 
 usage: unruly.py DEED ...
 """
@@ -14,7 +14,7 @@ deeds = sys.argv[1:]
 listener = socket.socket(fileno=3)
 
 if "leaves-an-orphan" in deeds:
-    # What says READY=1 is an orphan by then, and waits until it may.
+    # The process that sends READY=1 is an orphan by then, and waits for its turn.
     if os.fork() == 0:
         if os.fork() > 0:
             os._exit(0)
@@ -22,7 +22,7 @@ if "leaves-an-orphan" in deeds:
             time.sleep(0.01)
         orphan = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         orphan.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])
-        # Its words are attributed to it as long as it lives.
+        # Stays alive so that its message can be attributed to it.
         signal.pause()
     os.wait()
     signal.pause()
@@ -31,7 +31,7 @@ end = socket.socket(fileno=int(os.environ["NOTIFY_FD"]))
 end.send(b"READY=1")
 
 if "moves" in deeds:
-    # The socket object of descriptor 3 closes it as it goes.
+    # The socket object of descriptor 3 closes it when it is deleted.
     listener = socket.socket(fileno=os.dup2(3, 77))
 if "closes" in deeds:
     listener = socket.socket(fileno=os.dup2(3, 78))

@@ -1,5 +1,5 @@
-"""A web server for tests that knows nothing of crank: it answers GET on descriptor 3, or on the unix socket PATH of
-at=PATH, and misbehaves as its words say.
+"""A web server for tests that does not know crank: it answers GET on descriptor 3, or on the unix socket PATH of
+at=PATH, and misbehaves as its arguments say.
 
 usage: web.py VERSION [status=N] [after=N] [hang] [dribble] [plain] [deaf] [fork] [at=PATH]
 """
@@ -22,7 +22,7 @@ else:
     listener = socket.socket(fileno=3)
     listener.settimeout(None)
 if "fork" in habits and os.fork() != 0:
-    # The child serves, as with a server of many processes.
+    # The child serves, as in a server with several processes.
     os.wait()
     sys.exit(0)
 if "deaf" in habits:

@@ -1,5 +1,5 @@
-// The same calls of the same module in several engines: V8, the translated C, and wasm2c's C. Each gives a line for each
-// call: the result's bits, a checksum of the memory and its pages, or which trap it was. A trap starts everything afresh.
+// The same calls of the same module in several engines: V8, the translated C, and wasm2c's C. Each prints a line per
+// call: the result's bits, a checksum of the memory and its pages, or the trap. After a trap the module is instantiated again.
 import { spawnSync } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -16,7 +16,7 @@ export type Call = {
   readonly parameters: readonly bigint[];
 };
 
-/** A module on disk, and what is called in it. */
+/** A module on disk, and the calls. */
 export type Case = {
   readonly directory: string;
   readonly module: string;
@@ -25,7 +25,7 @@ export type Case = {
 };
 
 const WASM2C = "/usr/share/wabt/wasm2c";
-/** Whether Debian's package wabt is there. */
+/** Whether Debian's package wabt is installed. */
 export const hasWasm2c = existsSync(WASM2C) && spawnSync("wasm2c", ["--version"]).status === 0;
 
 const checked = (command: string, words: readonly string[]): string => {
@@ -38,7 +38,7 @@ const checked = (command: string, words: readonly string[]): string => {
   return stdout;
 };
 
-/** What V8 makes of it; Node is what the project is built with in any case. */
+/** V8's results, from Node, with which the project is built anyway. */
 export const runInV8 = ({ directory, module, calls, fuel }: Case): readonly string[] => {
   const list = calls.map(({ name, signature, parameters }) => [
     name,
@@ -50,7 +50,7 @@ export const runInV8 = ({ directory, module, calls, fuel }: Case): readonly stri
   return linesOf(checked("node", [script, module, join(directory, "calls.json"), String(fuel)]));
 };
 
-/** What the translated C makes of it, compiled with `flags`. */
+/** The results of the translated C, compiled with `flags`. */
 export const runTranslated = (one: Case, flags: readonly string[]): readonly string[] => {
   const name = basename(one.module, ".wasm");
   for (const [file, text] of moduleToC(readModule(checkedBytes(one.module)), name, 1))
@@ -61,7 +61,7 @@ export const runTranslated = (one: Case, flags: readonly string[]): readonly str
   return compiled(one, sources, ["-I", join(ROOT, "tools/wasm-to-c"), "-ffp-contract=off", ...flags]);
 };
 
-/** What wasm2c's C makes of it. */
+/** The results of wasm2c's C. */
 export const runWasm2c = (one: Case): readonly string[] => {
   const output = join(one.directory, "reference.c");
   checked("wasm2c", [one.module, "-n", "m", "-o", output]);
@@ -84,7 +84,7 @@ const compiled = ({ directory }: Case, sources: readonly string[], flags: readon
 
 const linesOf = (text: string): readonly string[] => text.trimEnd().split("\n");
 
-/** The calls as C: a function for each one that is called, a table of what it is called with, and a main that does it. */
+/** The calls as C: a wrapper per function, a table of arguments, and a main that makes the calls. */
 const calling = ({ calls, fuel }: Case, callee: (name: string) => string): string => {
   const called = new Map(calls.map(({ name, signature }) => [name, signature]));
   const names = [...called.keys()];
@@ -125,7 +125,7 @@ const fromBits = (type: ValueType, c: string): string =>
 
 const toBits = (type: ValueType, c: string): string => (type === "f32" || type === "f64" ? `bits_${type}(${c})` : c);
 
-/** Around the translated module: memory in its free 8 GiB, and traps as jumps. */
+/** The driver of the translated module: memory in its free 8 GiB, and traps as jumps. */
 const TRANSLATED = `
 #include <setjmp.h>
 #include <signal.h>
@@ -173,7 +173,7 @@ static const char *attempt(unsigned long long (*call)(const unsigned long long *
 }
 `;
 
-/** The same around what wasm2c made. */
+/** The same for wasm2c's output. */
 const REFERENCE = `
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-// The engine and its images, as processes: what a start gives, what a bad image gives, and how it ends when it cannot go on.
+// The engine and its images, as processes: normal starts, invalid images, and fatal errors.
 import { afterAll, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -13,7 +13,7 @@ const hello = (): string =>
   images.make("hello", `run(() => say("hello " + sys.processArguments().slice(1).join(" ")));`);
 
 describe.skipIf(!isBuilt)("an image (make engine)", () => {
-  test.each(["copied", "mapped"] as const)("goes on where its modules ended, %s", (use) => {
+  test.each(["copied", "mapped"] as const)("continues where its modules ended, %s", (use) => {
     const image = images.make(
       "counter",
       `let count = 0; const late = Promise.resolve().then(() => { count += 40; });
@@ -23,7 +23,7 @@ describe.skipIf(!isBuilt)("an image (make engine)", () => {
     expect(images.run(image, { use })).toMatchObject({ status: 42, stdout: "42\n" });
   });
 
-  test("is the same, byte for byte, however often and whenever it is built", () => {
+  test("is identical, byte for byte, in every build", () => {
     const source = `const all = new Map();
       for (let i = 0; i < 2000; i++) all.set("key" + i, { at: i, text: "x".repeat(i % 50), when: new Date(i) });
       run(() => say(JSON.stringify([all.size, all.get("key7").when])));`;
@@ -33,12 +33,12 @@ describe.skipIf(!isBuilt)("an image (make engine)", () => {
     expect(images.run(first).stdout).toBe('[2000,"1970-01-01T00:00:00.007Z"]\n');
   });
 
-  test("holds nothing of time and chance, which a start has all the same", () => {
+  test("contains no time and no random values, which a start provides", () => {
     const image = images.make("clock", `run(() => say(String(Date.now() > 1.7e12) + new Date(0).getHours()));`);
     expect(images.run(image, { environment: { TZ: "XYZ-3" } }).stdout).toBe("true3\n");
   });
 
-  test("that is cut off, longer, of another build or format, or damaged is refused with a sentence", () => {
+  test("that is cut, too long, of another build or format, or damaged is refused with an error message", () => {
     const image = hello();
     const whole = readFileSync(image);
     const altered = (change: (bytes: Buffer) => void, length = whole.length): string => {
@@ -58,15 +58,15 @@ describe.skipIf(!isBuilt)("an image (make engine)", () => {
     expect(altered((bytes) => bytes.write("X", 0))).toBe("it is not an image of the engine");
     expect(altered((bytes) => bytes.writeUInt32LE(9, 8))).toBe("this program cannot read its format");
     expect(altered((bytes) => bytes.write("0000", 16))).toBe("it was made by another build");
-    // Where it begins, and how many pages it wants: those of an image of 4 GiB.
+    // The start address and the number of pages: those of an image of 4 GiB.
     expect(altered((bytes) => bytes.writeUInt32LE(0x1000, 12))).toBe("it is damaged");
     expect(altered((bytes) => bytes.writeUInt32LE(0xffff, 96))).toBe("it is damaged");
-    // Any bit of the state that it goes on with.
+    // Any bit of the saved state.
     for (let at = 96; at < 152; at += 3)
       expect(altered((bytes) => bytes.writeUInt8(whole.readUInt8(at) ^ 4, at))).toBe("it is damaged");
   });
 
-  test("whose file is cut off while it is in use ends the process with a sentence and status 70", () => {
+  test("whose file is truncated while in use ends the process with an error message and status 70", () => {
     const image = images.make(
       "cut",
       `const much = []; for (let i = 0; i < 40000; i++) much.push({ i });
@@ -80,7 +80,7 @@ describe.skipIf(!isBuilt)("an image (make engine)", () => {
     );
   });
 
-  test("is not begun where something else lies in memory, and says so", () => {
+  test("is not started when its address range is in use, with an error message", () => {
     const occupied = join(images.directory, "occupied");
     writeFileSync(
       `${occupied}.c`,
@@ -108,7 +108,7 @@ describe.skipIf(!isBuilt)("an image (make engine)", () => {
     }
   });
 
-  test("starts with little address space, and says so when there is too little", () => {
+  test("starts with little address space, and reports too little", () => {
     const image = hello();
     expect(images.run(image, { arguments: ["there"], before: "ulimit -v 16000;" }).stdout).toBe("hello there\n");
     const { status, stderr } = images.run(image, { before: "ulimit -v 3500;" });
@@ -116,21 +116,21 @@ describe.skipIf(!isBuilt)("an image (make engine)", () => {
   });
 
   test.each([
-    ["the host", "sys.wallNow();", "hostCalls.wallNow: called while a module is loaded"],
-    ["for the time", "const now = Date.now();", "a module asks for the time while it is loaded"],
-    ["for the time zone", "const hour = new Date(0).getHours();", "a module asks for the time while it is loaded"],
-  ])("is not made of a module that asks %s while it is loaded", (_, source, reason) => {
+    ["calls the host", "sys.wallNow();", "hostCalls.wallNow: called while a module is loaded"],
+    ["asks for the time", "const now = Date.now();", "a module asks for the time while it is loaded"],
+    ["asks for the time zone", "const hour = new Date(0).getHours();", "a module asks for the time while it is loaded"],
+  ])("is not built from a module that %s while it is loaded", (_, source, reason) => {
     expect(() => images.make("asking", source)).toThrow(reason);
   });
 });
 
-describe.skipIf(!isBuilt)("an engine that cannot go on (make engine)", () => {
+describe.skipIf(!isBuilt)("an engine with a fatal error (make engine)", () => {
   const ends = (name: string, source: string) => {
     const { status, signal, stdout, stderr } = images.run(images.make(name, source));
     return { status, signal, stdout, stderr };
   };
 
-  test("hands an uncaught exception to TypeScript, thrown or rejected", () => {
+  test("passes an uncaught exception to TypeScript, thrown or rejected", () => {
     expect(ends("thrown", `run(() => { throw new Error("first"); });`)).toMatchObject({
       status: 9,
       stdout: "uncaught Error: first\n",
@@ -156,7 +156,7 @@ describe.skipIf(!isBuilt)("an engine that cannot go on (make engine)", () => {
     expect(stderr).toContain("crank: exception while another one was handled:\ntwo\n");
   });
 
-  test("throws when it recurses without end, in JavaScript and in its own functions", () => {
+  test("throws at endless recursion, in JavaScript and in its own functions", () => {
     const source = `let depth = 0; const deep = () => { depth++; return 1 + deep(); };
       const nested = () => { let all = []; for (let i = 0; i < 50000; i++) all = [all]; return all.flat(Infinity); };
       run(() => { for (const act of [deep, nested, () => [1].map(function again(x) { return [x].map(again); })])
@@ -164,14 +164,14 @@ describe.skipIf(!isBuilt)("an engine that cannot go on (make engine)", () => {
     expect(ends("deep", source)).toMatchObject({ status: 1, stdout: "RangeError\n".repeat(3), stderr: "" });
   });
 
-  test("ends with one sentence and status 70 where the process has less stack than that", () => {
+  test("ends with one sentence and status 70 when the process has too little stack for that", () => {
     const image = images.make("shallow", `const deep = () => 1 + deep(); run(deep);`);
     const { status, signal, stderr } = images.run(image, { before: "ulimit -s 256;" });
     expect({ status, signal }).toEqual({ status: 70, signal: null });
     expect(stderr).toBe("crank: the JavaScript engine has failed: it ran out of stack.\n");
   });
 
-  test("ends with one sentence and status 70 when it wants more than 256 MiB, whatever catches exceptions", () => {
+  test("ends with one sentence and status 70 when it needs more than 256 MiB, even if exceptions are caught", () => {
     const wants = (name: string, size: string): Partial<Ran> =>
       ends(
         name,
@@ -197,7 +197,7 @@ describe.skipIf(!isBuilt)("an engine that cannot go on (make engine)", () => {
     });
   });
 
-  test("ends with one sentence and status 70 when the system gives it no more memory", () => {
+  test("ends with one sentence and status 70 when the system has no more memory", () => {
     const image = images.make("more", `run(() => { const all = []; for (;;) all.push(new Uint8Array(2 ** 20)); });`);
     const { status, stderr } = images.run(image, { use: "mapped", before: "ulimit -v 40000;" });
     expect({ status, stderr }).toEqual({
@@ -206,14 +206,14 @@ describe.skipIf(!isBuilt)("an engine that cannot go on (make engine)", () => {
     });
   });
 
-  test("refuses a bundle with a syntax error, one that imports, and one that fails when it is loaded", () => {
+  test("refuses a bundle with a syntax error, an import, or an error at load", () => {
     expect(() => images.make("syntax", "run(() => ;")).toThrow("the bundle cannot be compiled");
     expect(() => images.make("imports", 'import "node:fs";')).toThrow("could not load module");
     expect(() => images.make("fails", 'throw new Error("at load");')).toThrow("crank: uncaught exception:\nat load");
     expect(() => images.make("later", 'await Promise.resolve(); throw new Error("later");')).toThrow("later");
   });
 
-  test("gets an error for a reader that is gone, as for anything else", () => {
+  test("gets an error when the reader of a pipe has exited", () => {
     const image = images.make(
       "pipe",
       `run(() => { const bytes = new Uint8Array(1 << 17); let result = 0;

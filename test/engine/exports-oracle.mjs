@@ -1,7 +1,7 @@
-// Calls every function that the engine's module exports, with arguments that look like what they want, in the WebAssembly
+// Calls every function that the engine's module exports, with plausible arguments, in the WebAssembly
 // engine of the runtime that runs this (V8 under Node): `exports-oracle.mjs MODULE SIGNATURES SEED ROUNDS`. Prints a line for
-// each call: its name, the bits of its arguments, and what came of it. Each call but the first few, which set the stage,
-// begins with the same memory.
+// each call: its name, the bits of its arguments, and the result. Each call except the first few, which set up the state,
+// starts with the same memory.
 import { readFileSync } from "node:fs";
 
 const [, , modulePath, signaturesPath, seed, rounds] = process.argv;
@@ -19,7 +19,7 @@ const begin = () => {
   exports = new WebAssembly.Instance(module, imports).exports;
 };
 
-/** Set for each call: what one is called with does not depend on the others. */
+/** Set for each call, so that its arguments do not depend on the others. */
 let state = 0;
 const next = () => {
   state = (state + 0x6d2b79f5) >>> 0;
@@ -75,7 +75,7 @@ const call = (name, parameters) => {
   }
 };
 
-// The stage: an engine with a string, an object and an array of bytes, and text in its memory.
+// The initial state: an engine with a string, an object and an array of bytes, and text in its memory.
 begin();
 call("_initialize", []);
 call("qjs_init", []);
@@ -98,7 +98,7 @@ const kept = call("JS_NewStringLen", [context, text, 12]);
 const units = call("JS_ToCStringLenUTF16", [context, 0, string]);
 const atom = call("JS_NewAtomLen", [context, text, 4]);
 const other = call("JS_NewRuntime", []);
-// A value in memory, where some functions want it.
+// A value in memory, because some functions take its address.
 const boxed = call("qjs_new_object", []);
 
 const stage = memory().slice();
@@ -110,8 +110,8 @@ const restore = () => {
   exports.__stack_pointer.value = pointer;
 };
 
-/** They follow lists or count to a number in what they are given, and never end where it is something else: they get what fits. `qjs_destroy`,
- * which wants an engine of which nothing is held, was called at first. */
+/** They follow lists or count to a number in their arguments, and loop forever on invalid ones, so they get valid ones. `qjs_destroy`,
+ * which needs an engine without references, was called at the start. */
 const UNDEFINED = 3n << 32n;
 const SEVEN = 7n;
 const ALL = 7;

@@ -11,7 +11,7 @@ import { readModule } from "../../tools/wasm-to-c/read-module.ts";
 import { ROOT } from "../setup/command.ts";
 import { isBuilt } from "./harness.ts";
 
-/** With other arguments some functions do not end, garbage leads them in circles: those get only what fits (the oracle's FITTING). */
+/** Some functions loop forever on invalid arguments, so these get only valid ones (the oracle's FITTING). */
 const SEED = "2";
 const ROUNDS = "3";
 const MODULE = join(ROOT, "node_modules/quickjs-wasi/quickjs.wasm");
@@ -41,7 +41,7 @@ const exported = (): ReadonlyMap<string, Signature> => {
   return new Map(entries);
 };
 
-/** A function of C that makes one call with arguments as bits. */
+/** A C function that makes one call with arguments as bits. */
 const adapter = (name: string, { params, result }: Signature): string => {
   const words = params.map((type, index) =>
     type[0] === "f" ? `${type}_reinterpret_i${type.slice(1)}(a[${index}])` : `(${C_TYPES[type]})a[${index}]`,
@@ -52,7 +52,7 @@ const adapter = (name: string, { params, result }: Signature): string => {
   return `static u64 call_${name}(const u64 *a) { return ${value}; }`;
 };
 
-/** Reads the calls that the oracle has made from its input, makes them, and prints the same lines. */
+/** Reads the oracle's calls from its input, makes them, and prints the same lines. */
 const driver = (signatures: ReadonlyMap<string, Signature>, stage: number): string => `
 #include <setjmp.h>
 #include <signal.h>
@@ -144,7 +144,7 @@ int main(int argc, char **argv) {
 `;
 
 describe.skipIf(!isBuilt)("the engine's module (make engine)", () => {
-  test("gives at each of its exports what it gives in V8: result, memory, trap", () => {
+  test("has the same result, memory or trap as V8 at each of its exports", () => {
     const signatures = exported();
     expect(signatures.size).toBeGreaterThan(400);
     const list = join(home, "signatures.json");
@@ -170,7 +170,7 @@ describe.skipIf(!isBuilt)("the engine's module (make engine)", () => {
     const actual = checked(join(home, "driver"), [join(home, "calls")]);
     expect(actual.split("\n").length).toBe(expected.split("\n").length);
     expect(actual.split("\n")).toEqual(expected.split("\n"));
-    // Most calls are more than a refusal.
+    // Most calls do not trap.
     expect(expected.split("\n").filter((line) => line.includes("= trap")).length).toBeLessThan(
       expected.split("\n").length * 0.6,
     );

@@ -1,4 +1,4 @@
-// Small bundles as images, and programs that run them: what `make engine` has built is all that this needs.
+// Small bundles as images, and programs that run them, from the output of `make engine`.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,7 +7,7 @@ import { ROOT } from "../setup/command.ts";
 
 export const BUILD = join(ROOT, "build/engine/build");
 export const SANITIZED = join(ROOT, "build/engine/build-sanitized");
-/** The engine is built by `make engine` alone. */
+/** Only `make engine` builds the engine. */
 export const isBuilt = existsSync(BUILD) && existsSync(SANITIZED);
 
 export type Ran = {
@@ -24,27 +24,27 @@ export type RunOptions = {
   readonly environment?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly input?: string;
-  /** A shell's words in front of the command: `ulimit -v 1000;`. */
+  /** Shell code before the command: `ulimit -v 1000;`. */
   readonly before?: string;
 };
 
-/** Says what the engine needs to hear from every bundle: what to do at the start, and at each turn. */
+/** Sets the hooks that the engine needs from every bundle: for the start, and for each turn. */
 const FRAME = `
 const sys = globalThis.hostCalls;
 const say = (text) => { const bytes = sys.encode(text + "\\n"); sys.write(1, bytes, 0, bytes.length, -1); };
 const run = (start, turn = () => 0) => sys.setHooks(start, turn, (error) => { say("uncaught " + error); sys.exit(9); });
 `;
 
-/** A directory with images, which is removed with `remove`. */
+/** A directory with images; `remove` deletes it. */
 export class Images {
   readonly directory = mkdtempSync(join(tmpdir(), "crank-image-"));
 
-  /** Makes an image of a few lines that use `sys`, `say` and `run`. */
+  /** Builds an image of a few lines that use `sys`, `say` and `run`. */
   make(name: string, source: string, program = BUILD): string {
     return this.makeOf(name, FRAME + source, program);
   }
 
-  /** Makes an image of a whole bundle. */
+  /** Builds an image of a whole bundle. */
   makeOf(name: string, bundle: string, program = BUILD): string {
     const path = join(this.directory, name);
     writeFileSync(`${path}.mjs`, bundle);

@@ -1,6 +1,6 @@
-// The functions that the host gives to TypeScript, one by one and at random, under the address and undefined-behaviour
-// sanitizers: whatever they are given is refused or done, and nothing outside of a buffer is touched. More turns, or others:
-// CRANK_FUZZ_TURNS, CRANK_ENGINE_SEED.
+// The host calls for TypeScript, one by one and at random, under the address and undefined-behaviour sanitizers: any
+// arguments are refused or accepted, and no memory outside of a buffer is accessed. For more turns or others, set
+// CRANK_FUZZ_TURNS and CRANK_ENGINE_SEED.
 import { afterAll, describe, expect, test } from "bun:test";
 import {
   mkdirSync,
@@ -26,13 +26,13 @@ afterAll(() => {
 const TURNS = Number(process.env.CRANK_FUZZ_TURNS ?? 30_000);
 const SEED = Number(process.env.CRANK_ENGINE_SEED ?? 2);
 
-/** What the sanitizers must not be quiet about. */
+/** Settings of the sanitizers: every error ends the process. */
 const environment = {
   ASAN_OPTIONS: "detect_leaks=0:abort_on_error=0:exitcode=86",
   UBSAN_OPTIONS: "print_stacktrace=1",
 };
 
-/** Runs `body` at the start, and returns what it said, line by line. */
+/** Runs `body` at the start. Returns the lines of its output. */
 const said = (name: string, body: string, input = ""): readonly string[] => {
   const image = images.make(name, `run(() => { ${body} });`, SANITIZED);
   const { status, stdout, stderr } = images.run(image, { program: SANITIZED, environment, cwd: home, input });
@@ -43,7 +43,7 @@ const said = (name: string, body: string, input = ""): readonly string[] => {
 const CALLS = `const HERE = -100; const show = (value) => say(JSON.stringify(value) ?? "undefined");`;
 
 describe.skipIf(!isBuilt)("host calls (make engine)", () => {
-  test("open, read, write, and tell what a file is", () => {
+  test("open, read, write and describe files", () => {
     writeFileSync(join(home, "file"), "0123456789");
     const lines = said(
       "files",
@@ -70,7 +70,7 @@ describe.skipIf(!isBuilt)("host calls (make engine)", () => {
     expect(statSync(join(home, "file")).mode & 0o777).toBe(0o600);
   });
 
-  test("make, list, rename and remove names, without following a link where none was asked for", () => {
+  test("create, list, rename and remove names, and follow links only on request", () => {
     symlinkSync("/etc/passwd", join(home, "link"));
     mkdirSync(join(home, "room"));
     const lines = said(
@@ -83,7 +83,7 @@ describe.skipIf(!isBuilt)("host calls (make engine)", () => {
     expect(readdirSync(join(home, "room"))).toEqual(["old"]);
   });
 
-  test("take UTF-8 apart and put it together as the standard says", () => {
+  test("decode and encode UTF-8 as the standard defines", () => {
     const lines = said(
       "text",
       `${CALLS} const decode = (...bytes) => sys.decode(new Uint8Array(bytes), 0, bytes.length, true);
@@ -121,7 +121,7 @@ describe.skipIf(!isBuilt)("host calls (make engine)", () => {
     ]);
   });
 
-  test("take any bytes apart, and any string, as V8 does", () => {
+  test("decode any bytes and encode any string like V8", () => {
     const body = `const pool = [0x61, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc2, 0xe0, 0xe2, 0xed, 0xef, 0xf0, 0xf4, 0xf5, 0xff]; let state = ${SEED};
       const next = (end) => { state = (Math.imul(state, 1103515245) + 12345) >>> 0; return (state >>> 16) % end; };
       const units = [0x61, 0xe4, 0x20ac, 0xd7ff, 0xd800, 0xdbff, 0xdc00, 0xdfff, 0xe000, 0xfffd]; const lines = [];
@@ -139,7 +139,7 @@ describe.skipIf(!isBuilt)("host calls (make engine)", () => {
     expect(here).toEqual(stdout.toString().trimEnd().split("\n"));
   });
 
-  test("start a program, read what it prints, and say how it ended", () => {
+  test("start a program, read its output, and report its exit status", () => {
     const lines = said(
       "processes",
       `${CALLS} const [pid, fd] = sys.start(["sh", "-c", "echo from the shell; exit 7"]); const room = new Uint8Array(100);
@@ -166,7 +166,7 @@ describe.skipIf(!isBuilt)("host calls (make engine)", () => {
     expect(lines[1]).toMatch(/^\[0,(1|16|17),1,4\]$/);
   });
 
-  test("throw at a wrong type, and at a place outside of a buffer, before anything is done", () => {
+  test("throw at a wrong type or a position outside of a buffer before they act", () => {
     const wrong = [
       "read(0, new Uint8Array(4), 0, 5, -1)",
       "read(0, new Uint8Array(4), 5, 0, -1)",
@@ -207,7 +207,7 @@ describe.skipIf(!isBuilt)("host calls (make engine)", () => {
     );
   });
 
-  test("set a priority, and a terminal's mode where there is a terminal", () => {
+  test("set a priority, and the mode of a terminal", () => {
     const lines = said(
       "others",
       `${CALLS} show(sys.setPriority(0, 5)); show(sys.setPriority(sys.identity()[0], 6)); show(sys.setPriority(2147483647, 5));
@@ -216,7 +216,7 @@ describe.skipIf(!isBuilt)("host calls (make engine)", () => {
     expect(lines).toEqual(["0", "0", "-3", "-25", "0", "-9", "0", '"string"']);
   });
 
-  test("pass on what a getter, a proxy or a conversion throws, or refuse it, and go on", () => {
+  test("pass on exceptions of getters, proxies and conversions, or refuse them, and continue", () => {
     const lines = said(
       "getters",
       `const bad = () => { throw new RangeError("of the getter"); };
@@ -238,12 +238,12 @@ describe.skipIf(!isBuilt)("host calls (make engine)", () => {
     expect(lines).toEqual(["hostCalls.setHooks", "all is well"]);
   });
 
-  test("survive at random what ends, starts and waits for processes, too", () => {
+  test("survive random calls that start, signal and wait for processes", () => {
     const body = `
       let state = ${SEED} >>> 0;
       const next = () => { state = (state + 0x6d2b79f5) >>> 0; let m = state; m = Math.imul(m ^ (m >>> 15), m | 1); m ^= m + Math.imul(m ^ (m >>> 7), m | 61); return ((m ^ (m >>> 14)) >>> 0) / 2 ** 32; };
       const pick = (list) => list[Math.floor(next() * list.length)];
-      // No process has such a number (proc_sys_kernel(5), pid_max), and no signal is sent but 0, which is none.
+      // No process has such a pid (proc_sys_kernel(5), pid_max), and only signal 0 is sent, which has no effect.
       const pids = [4194305, 2147483647, 2147483648, -2147483648, 1.5, NaN, Infinity, "1", null, undefined, {}, 7n];
       const odd = [-1, 0, 1, 64, 65, 1e300, NaN, "a", null, undefined, true, {}, [], Symbol.iterator, () => 1];
       const words = ["/nowhere", "true", "", "nul\\0", "x".repeat(300), 7, null, undefined, {}, "\\ud800"];
@@ -264,8 +264,8 @@ describe.skipIf(!isBuilt)("host calls (make engine)", () => {
     expect(said("ends", body)).toEqual(["truetrue"]);
   });
 
-  test("survive what is handed to them at random", () => {
-    // Not those that would end the process, or wait: what they take is tried in the tests before this one.
+  test("survive random arguments", () => {
+    // Without those that would end the process or block: earlier tests cover their arguments.
     const body = `
       let state = ${SEED} >>> 0;
       const next = () => { state = (state + 0x6d2b79f5) >>> 0; let m = state; m = Math.imul(m ^ (m >>> 15), m | 1); m ^= m + Math.imul(m ^ (m >>> 7), m | 61); return ((m ^ (m >>> 14)) >>> 0) / 2 ** 32; };
@@ -284,7 +284,7 @@ describe.skipIf(!isBuilt)("host calls (make engine)", () => {
         const name = pick(names);
         const count = Math.floor(next() * 7);
         const list = Array.from({ length: count }, () => next() < 0.4 ? pick(small) : next() < 0.3 ? pick(bytes) : next() < 0.3 ? pick(numbers) : pick(values));
-        // Descriptors of its own, nothing that waits, and no name outside of this directory.
+        // Only its own descriptors, no blocking, and no name outside of this directory.
         if (name === "poll") list[2] = 0;
         if (["close", "read", "receive", "write", "send", "changeMode", "endSending", "startReplacing"].includes(name) && !(typeof list[0] === "number" && list[0] >= 3)) list[0] = 1000;
         if (["open", "makeDirectory", "rename", "remove"].includes(name)) { list[0] = pick([-100, 1000, "x"]); list[1] = pick(["a", "b", "a/b", "nul\\0", "x".repeat(300), 7]); }

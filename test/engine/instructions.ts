@@ -1,4 +1,4 @@
-// The instructions that random functions are made of, by the type of their result, and the functions that replace NaNs.
+// The instructions of random functions, by the type of their result, and the functions that replace NaNs.
 
 import type { ValueType } from "../../tools/wasm-to-c/module.ts";
 import { type LOADS, OPERATORS, type Operator, SATURATING } from "../../tools/wasm-to-c/operators.ts";

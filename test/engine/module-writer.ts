@@ -1,4 +1,4 @@
-// Writes WebAssembly's binary format: what the tests of the translator make their modules with.
+// Writes WebAssembly's binary format, for the modules of the translator's tests.
 import { type Signature, signatureKey, type ValueType } from "../../tools/wasm-to-c/module.ts";
 import { LOADS, OPERATORS, SATURATING, STORES } from "../../tools/wasm-to-c/operators.ts";
 
@@ -14,7 +14,7 @@ export const u32 = (value: number): Bytes => {
   }
 };
 
-/** `value` is a two's complement of 64 bits; shorter numbers are extended by their sign first. */
+/** `value` is a two's complement of 64 bits; shorter numbers are sign-extended first. */
 export const signed = (value: bigint): Bytes => {
   const bytes: number[] = [];
   for (let rest = BigInt.asIntN(64, value); ; rest >>= 7n) {
@@ -38,7 +38,7 @@ export const constant = (type: ValueType, bits: bigint): Bytes => {
 const named = (table: ReadonlyMap<number, { readonly name: string }>): ReadonlyMap<string, Bytes> =>
   new Map([...table].map(([opcode, { name }]) => [name, [opcode]]));
 
-/** The opcode of what computes, loads or stores, by its name in the text format. */
+/** The opcode of an instruction that computes, loads or stores, by its name in the text format. */
 const OPCODES: ReadonlyMap<string, Bytes> = new Map([
   ...named(OPERATORS),
   ...named(LOADS),
@@ -66,7 +66,7 @@ export type WrittenModule = {
   readonly globals: readonly { readonly type: ValueType; readonly bits: bigint }[];
   readonly pages: number;
   readonly maximumPages: number;
-  /** The functions in the table, from place 1 on; two places behind them stay empty. */
+  /** The functions in the table, from index 1 on; two entries after them stay empty. */
   readonly table: readonly number[];
   readonly data: readonly { readonly at: number; readonly bytes: Bytes }[];
 };

@@ -1,4 +1,4 @@
-// Runs a module's functions in the WebAssembly engine of the runtime that runs this (V8 under Node), and prints what comes
+// Runs a module's functions in the WebAssembly engine of the runtime that runs this (V8 under Node), and prints the result
 // of each call: `oracle.mjs MODULE CALLS`. The calls are JSON: [function, result type or null, [[type, bits] …]] …
 import { readFileSync } from "node:fs";
 
@@ -42,7 +42,7 @@ const hash = () => {
   return (sum >>> 0).toString(16).padStart(8, "0");
 };
 
-/** What V8 says, by the name that wasm.h has for it. */
+/** V8's messages, by wasm.h's name for the trap. */
 const TRAPS = [
   [/unreachable/, "unreachable"],
   [/divide by zero|remainder by zero|division by zero/i, "division"],

@@ -1,6 +1,6 @@
-// Modules of random functions over all instructions that the translator knows. They end (loops take from a fuel), and their
-// results are the same everywhere: a NaN that is computed is replaced by the one that the standard calls canonical, since
-// its bits are each engine's own choice.
+// Modules of random functions over all instructions that the translator knows. They end, because loops use up fuel, and
+// their results are the same everywhere: a computed NaN is replaced by the canonical one, because its bits depend on
+// the engine.
 import { type Signature, signatureKey, type ValueType } from "../../tools/wasm-to-c/module.ts";
 import { LOADS, type Operator, STORES } from "../../tools/wasm-to-c/operators.ts";
 import { Random } from "../lives/random.ts";
@@ -24,7 +24,7 @@ export type RandomOptions = {
 };
 
 type Bytes = readonly number[];
-/** The global that loops and calls take from; the caller fills it up before. */
+/** The global with the fuel for loops and calls; the caller fills it up before. */
 export const FUEL = 0;
 export const FUEL_AT_START = 1000;
 /** Traps (`unreachable`) when the fuel is used up. */
@@ -34,7 +34,7 @@ const TAKE_FUEL: Bytes = [
 ];
 
 const LEAVES = 6;
-/** How deep expressions and blocks go. */
+/** The maximum depth of expressions and blocks. */
 const DEEPEST = 6;
 const PAGES = 2;
 const SHOWN_AT = 0x1f000;
@@ -80,7 +80,7 @@ type Surroundings = {
   readonly types: ReadonlyMap<string, number>;
 };
 
-/** A label that a branch can name: the type of the value that it takes along. */
+/** A branch target, with the type of the value that the branch carries. */
 type Label = ValueType | null;
 
 class FunctionWriter {
@@ -107,7 +107,7 @@ class FunctionWriter {
     return { signature, locals: this.#locals.slice(signature.params.length), code, exportedAs };
   }
 
-  /** Writes all variables into the memory, which is compared: whatever went wrong with one of them is seen. */
+  /** Writes all variables into the memory, which is compared, so that a wrong value is noticed. */
   #showLocals(): Bytes {
     return this.#locals.flatMap((type, index) => [
       ...[...constant("i32", BigInt(SHOWN_AT + 8 * index)), 0x20, ...u32(index)],
@@ -144,7 +144,7 @@ class FunctionWriter {
     return this.#random.pick(nonEmpty(choices)).call(this, type, depth - 1);
   }
 
-  // What gives a value ---------------------------------------------------------------------------------------------
+  // Expressions ---------------------------------------------------------------------------------------------------
 
   #constant(type: ValueType): Bytes {
     return constant(type, randomBits(type, this.#random));
@@ -173,7 +173,7 @@ class FunctionWriter {
     return isFloat(result) && !MOVES.test(name) ? [...code, 0x10, CANONICALIZE[result]] : code;
   }
 
-  /** Mostly one that cannot trap: what comes behind a trap is not tried. */
+  /** Mostly one that cannot trap: code after a trap is not tested. */
   #anyOperator(type: ValueType): Operator {
     const one = this.#random.pick(nonEmpty(OPERATORS_OF[type]));
     return one.canTrap && this.#random.chance(0.8) ? this.#anyOperator(type) : one;
@@ -207,7 +207,7 @@ class FunctionWriter {
     return [...this.#value("i32", depth), 0x04, TYPE_CODES[type], ...half(), 0x05, ...half(), 0x0b];
   }
 
-  /** A call that gives this type, or a constant where no function does. */
+  /** A call that returns this type, or a constant if no function does. */
   #valueCall(type: ValueType, depth: number): Bytes {
     const index = this.#in.callable.findIndex((signature) => signature.result === type);
     const signature = this.#in.callable[index];
@@ -221,7 +221,7 @@ class FunctionWriter {
     return [...constant("i32", BigInt(this.#random.between(0, 2))), 0x40, 0];
   }
 
-  // What only does something ---------------------------------------------------------------------------------------
+  // Statements -----------------------------------------------------------------------------------------------------
 
   #setLocal(depth: number): Bytes {
     const type = this.#random.pick(TYPES);
@@ -253,7 +253,7 @@ class FunctionWriter {
     return [0x02, 0x40, ...this.#inside(null, () => this.#statements(depth - 1)), 0x0b];
   }
 
-  /** Takes one from the fuel at each turn, and leaves when there is none. */
+  /** Uses one unit of fuel per iteration, and ends when there is none. */
   #loop(depth: number): Bytes {
     const draft = () => [...TAKE_FUEL, ...this.#statements(depth - 1), ...this.#value("i32", 1), 0x0d, 0];
     return [0x03, 0x40, ...this.#inside(null, draft), 0x0b];
@@ -300,7 +300,7 @@ class FunctionWriter {
     return [...value, ...this.#value("i32", 1), 0x0d, ...u32(label), ...(type === null ? [] : [0x1a])];
   }
 
-  /** In an if: it would end every function early if it were always reached. */
+  /** In an if, because it would end every function early otherwise. */
   #branchByTable(depth: number): Bytes {
     const branch = (): Bytes => {
       const { type } = this.#anyLabel();
@@ -314,7 +314,7 @@ class FunctionWriter {
     return [...this.#value("i32", 1), 0x04, 0x40, ...this.#inside(null, branch), 0x0b];
   }
 
-  /** In an if, as a table of branches, and rarely: it ends the function too. */
+  /** In an if, like a table of branches, and rarely: it ends the function too. */
   #return(depth: number): Bytes {
     const { result } = this.#in.signature;
     const code = (): Bytes => [...(result === null ? [] : this.#value(result, Math.min(depth, 1))), 0x0f];
@@ -322,7 +322,7 @@ class FunctionWriter {
     return [...isRare, 0x04, 0x40, ...this.#inside(null, code), 0x0b];
   }
 
-  /** Instructions behind a branch, which an engine reads over. */
+  /** Unreachable instructions after a branch. */
   #dead(depth: number): Bytes {
     const body = (): Bytes => [...this.#value("i32", 1), 0x0d, 0, 0x0c, 0, ...this.#statements(Math.min(depth - 1, 1))];
     return [0x02, 0x40, ...this.#inside(null, body), 0x0b];
@@ -337,7 +337,7 @@ class FunctionWriter {
     return code;
   }
 
-  /** Any label that encloses this place: a loop's too, which takes fuel at each turn. */
+  /** Any enclosing label, including a loop's, which uses fuel per iteration. */
   #anyLabel(): { readonly label: number; readonly type: Label } {
     const index = this.#random.between(0, this.#labels.length - 1);
     return { label: this.#labels.length - 1 - index, type: this.#labels[index] ?? null };

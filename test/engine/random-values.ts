@@ -1,4 +1,4 @@
-// Values for the tests of the translator: those at the edges of ranges, and any others.
+// Values for the tests of the translator: at the edges of ranges, and random ones.
 import type { ValueType } from "../../tools/wasm-to-c/module.ts";
 import type { Random } from "../lives/random.ts";
 
@@ -52,7 +52,7 @@ const EDGES: Readonly<Record<ValueType, readonly bigint[]>> = {
   ],
 };
 
-/** Bits of a value: an edge or anything, but no NaN other than the canonical one. */
+/** Bits of a value: an edge or random, but no NaN other than the canonical one. */
 export const randomBits = (type: ValueType, random: Random): bigint => {
   const edges = EDGES[type];
   if (random.chance(0.5)) return edges[random.between(0, edges.length - 1)] ?? 0n;

@@ -1,5 +1,5 @@
-// The translator against other engines: random modules over all instructions, the same calls, the same results, memory and
-// traps. Another seed, or more of them: CRANK_ENGINE_SEED, CRANK_ENGINE_MODULES.
+// The translator compared with other engines: for random modules over all instructions, the same calls have the same
+// results, memory and traps. For another seed or more modules, set CRANK_ENGINE_SEED and CRANK_ENGINE_MODULES.
 import { afterAll, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -45,7 +45,7 @@ const randomCase = (name: string, options: RandomOptions): Case => {
   return { directory: join(home, name), module: written(name, module), calls, fuel: FUEL_AT_START };
 };
 
-/** Each line with what was called, so that a difference says where it is. */
+/** Each line with its call, so that a difference shows where it is. */
 const labelled = ({ calls }: Case, lines: readonly string[]): readonly string[] =>
   calls.map(
     ({ name, parameters }, index) =>
@@ -53,7 +53,7 @@ const labelled = ({ calls }: Case, lines: readonly string[]): readonly string[] 
   );
 
 describe.each(Array.from({ length: MODULES }, (_, index) => SEED + index))("a random module, seed %d,", (seed) => {
-  test("gives in translated C what it gives in V8, traps included", () => {
+  test("gives the same results and traps in translated C as in V8", () => {
     const one = randomCase(`traps-${seed}`, { seed, functions: FUNCTIONS, memoryTraps: "some" });
     const expected = labelled(one, runInV8(one));
     expect(labelled(one, runTranslated(one, ["-O1", "-DWASM_EXACT_LOADS"]))).toEqual([...expected]);
@@ -62,12 +62,12 @@ describe.each(Array.from({ length: MODULES }, (_, index) => SEED + index))("a ra
     expect(expected.filter((line) => !line.includes("trap")).length).toBeGreaterThan(expected.length / 10);
   });
 
-  test("gives the same when it is optimized as the engine is", () => {
+  test("gives the same when it is optimized like the engine", () => {
     const one = randomCase(`optimized-${seed}`, { seed: seed + 5000, functions: FUNCTIONS, memoryTraps: "none" });
     expect(labelled(one, runTranslated(one, ["-O2"]))).toEqual([...labelled(one, runInV8(one))]);
   });
 
-  test.skipIf(!hasWasm2c)("gives what wasm2c's C gives (Debian's package wabt)", () => {
+  test.skipIf(!hasWasm2c)("gives the same as wasm2c's C (Debian's package wabt)", () => {
     const one = randomCase(`reference-${seed}`, { seed: seed + 9000, functions: FUNCTIONS / 2, memoryTraps: "some" });
     expect(labelled(one, runTranslated(one, ["-O1", "-DWASM_EXACT_LOADS"]))).toEqual([
       ...labelled(one, runWasm2c(one)),
@@ -81,7 +81,7 @@ const nameOf = (instruction: Instruction): string => {
   if (instruction.kind === "load" || instruction.kind === "store") return instruction.access.name;
   return instruction.kind === "constant" ? `${instruction.literal.type}.const` : instruction.kind;
 };
-/** Those that are one instruction each. A new kind that is not here is an error of types. */
+/** The kinds with one instruction each. A new kind that is missing here is a type error. */
 const KINDS: Readonly<Record<Exclude<Instruction["kind"], "operator" | "load" | "store" | "constant">, true>> = {
   ...{ unreachable: true, nop: true, else: true, end: true, return: true, drop: true, select: true },
   ...{ memorySize: true, memoryGrow: true, memoryCopy: true, memoryFill: true, block: true, loop: true, if: true },
@@ -89,7 +89,7 @@ const KINDS: Readonly<Record<Exclude<Instruction["kind"], "operator" | "load" | 
   ...{ localGet: true, localSet: true, localTee: true, globalGet: true, globalSet: true },
 };
 
-test("random modules have every instruction that the translator knows", () => {
+test("random modules contain every instruction that the translator knows", () => {
   const seen = new Set<string>();
   for (const seed of [SEED, SEED + 5000, SEED + 9000]) {
     const options = { seed, functions: FUNCTIONS, memoryTraps: "some" } as const;
@@ -118,7 +118,7 @@ const bare: WrittenModule = {
   data: [],
 };
 
-test("every operator gives what V8 gives at the edges of its operands' ranges", () => {
+test("every operator gives V8's result at the edges of its operands' ranges", () => {
   const random = new Random(SEED);
   const operators = [...OPERATORS.values(), ...SATURATING];
   const functions = operators.map(({ name, params, result }) => ({
@@ -143,7 +143,7 @@ test("every operator gives what V8 gives at the edges of its operands' ranges", 
   expect(labelled(one, actual)).toEqual([...labelled(one, expected)]);
 });
 
-test("every load and store reaches the last byte of the memory, and none beyond it", () => {
+test("every load and store reaches the last byte of the memory and none after it", () => {
   const accesses = [...LOADS.values(), ...STORES.values()];
   const functions = accesses.map(({ name, type }) => {
     const isLoad = name.includes("load");
@@ -176,7 +176,7 @@ test("every load and store reaches the last byte of the memory, and none beyond 
   expect(labelled(one, runTranslated(one, ["-O1", "-DWASM_EXACT_LOADS"]))).toEqual([...labelled(one, runInV8(one))]);
 });
 
-test("the memory grows to its maximum and no further, and what it gains is zero", () => {
+test("the memory grows to its maximum and no further, with zeros", () => {
   const signature = { params: ["i32" as const], result: "i32" as const };
   const functions = [
     { signature, locals: [], code: [0x20, 0, 0x40, 0], exportedAs: "grow" },
@@ -202,11 +202,11 @@ test("the memory grows to its maximum and no further, and what it gains is zero"
   expect(labelled(one, runTranslated(one, ["-O1"]))).toEqual([...labelled(one, runInV8(one))]);
 });
 
-test("a function that mostly ends where it begins is divided, and does what it did", () => {
+test("a function with a short common path is split without changing its behaviour", () => {
   const get = (index: number): readonly number[] => [0x20, index];
   const atFirst = [0, 0];
   const count = [...get(0), ...opcode("i32.load"), 2, 0];
-  /** Counts down at an address, and at the end writes the second parameter there, through its frame. */
+  /** Decrements the value at an address; at zero, writes the second parameter there through its frame. */
   const release = [
     ...[0x23, 0, ...constant("i32", 16n), ...opcode("i32.sub"), 0x22, 2, 0x24, 0],
     ...[0x02, 0x40],
@@ -256,7 +256,7 @@ test("a function that mostly ends where it begins is divided, and does what it d
   expect(labelled(one, runTranslated(one, ["-O2"]))).toEqual([...labelled(one, runInV8(one))]);
 });
 
-describe("what the translator does not know is refused with a sentence:", () => {
+describe("the translator refuses with an error message:", () => {
   const nothing = { params: [], result: null } as const;
   const translate = (code: readonly number[], result: "i32" | null = null) =>
     moduleToC(
@@ -273,19 +273,19 @@ describe("what the translator does not know is refused with a sentence:", () => 
   test.each([
     ["an unknown instruction", [0xfd, 0x0c], "instruction 0xfd is not supported"],
     ["a bulk instruction for tables", [0xfc, 14, 0, 0], "instruction 0xfc 14 is not supported"],
-    ["an operand that is missing", [0x1a], "an operand is missing"],
+    ["a missing operand", [0x1a], "an operand is missing"],
     ["an operand of another type", [...constant("i64", 1n), 0x45, 0x1a], "an operand is i64 instead of i32"],
-    ["operands that are left over", [...constant("i64", 1n)], "operands are left over at the end of a block"],
-    ["a branch out of more blocks than there are", [0x0c, 7], "a branch leaves 8 blocks, which are not there"],
-    ["a local that is not there", [0x20, 3, 0x1a], "there is no local 3"],
-    ["a function that is not there", [0x10, 9], "there is no function 9"],
+    ["operands left over", [...constant("i64", 1n)], "operands are left over at the end of a block"],
+    ["a branch out of more blocks than exist", [0x0c, 7], "a branch leaves 8 blocks, which are not there"],
+    ["a missing local", [0x20, 3, 0x1a], "there is no local 3"],
+    ["a missing function", [0x10, 9], "there is no function 9"],
     ["a block type of several values", [0x02, 0x00, 0x0b], "value type 0x0 is not supported"],
   ])("%s", (_, code, message) => {
     expect(() => translate(code)).toThrow(message);
     expect(() => translate(code)).toThrow(WasmError);
   });
 
-  test("every module that is cut short", () => {
+  test("every truncated module", () => {
     const functions = [{ signature: nothing, locals: ["i32" as const], code: [0x41, 1, 0x21, 0], exportedAs: "f" }];
     const whole = writeModule({ ...bare, functions, table: [0], data: [{ at: 0, bytes: [1, 2, 3] }] });
     readModule(whole);
@@ -299,7 +299,7 @@ describe("what the translator does not know is refused with a sentence:", () => 
         return false;
       }
     });
-    // Only where it ends between two sections that nothing later depends on.
+    // Only if it ends between two sections that no later section depends on.
     for (const end of taken) expect(() => new WebAssembly.Module(whole.subarray(0, end))).not.toThrow();
   });
 });

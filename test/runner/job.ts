@@ -8,7 +8,7 @@ import { countProcessorTime, type ProcessorTime } from "./processor-time.ts";
 export type Job = { readonly file: string };
 
 export type JobResult = {
-  /** Why this file was not run to its end though nothing is wrong with it; null when it was. */
+  /** Why this file was ended early without a failure; null if it was not. */
   readonly cutShort: string | null;
   readonly passed: number;
   readonly failed: number;
@@ -17,14 +17,14 @@ export type JobResult = {
   readonly complaints: readonly string[];
   readonly output: string;
   readonly tookMs: number;
-  /** Processor time of everything that it started; null where that is not counted. */
+  /** Processor time of everything that it started; null if that is not counted. */
   readonly usedMs: number | null;
 };
 
 export type JobOptions = {
   readonly job: Job;
   readonly root: string;
-  /** A directory for this job alone, made here; what is still in it afterwards was left behind. */
+  /** A directory for this job alone, created here; files that remain in it were left behind. */
   readonly temporary: string;
   /** When this file counts as hanging: ms. */
   readonly limitMs: number;
@@ -32,12 +32,12 @@ export type JobOptions = {
   readonly stop: AbortSignal;
 };
 
-/** What is known of a file that was ended early. */
+/** The result of a file that was ended early. */
 const NOTHING = { passed: 0, failed: 0, skipped: 0, complaints: [], output: "", tookMs: 0, usedMs: null };
 
-/** One test's limit when the test names none: ms. */
+/** The time limit of a test without its own: ms. */
 const TEST_LIMIT_MS = 180_000;
-/** How long processes that were sent a signal to end may take to be gone: ms. */
+/** The time limit for processes to exit after a signal: ms. */
 const SETTLE_MS = 15_000;
 
 type Counts = { readonly tests: number; readonly failures: number; readonly skipped: number };
@@ -59,11 +59,11 @@ const readCounts = (path: string): Counts | null => {
 type Ending = { readonly output: string; readonly status: string; readonly timedOut: boolean };
 
 type Places = {
-  /** What marks its processes. */
+  /** The mark of its processes. */
   readonly mark: string;
   /** Its temporary directory. */
   readonly scratch: string;
-  /** Where the counts are written. */
+  /** The file for the counts. */
   readonly report: string;
 };
 
@@ -98,11 +98,11 @@ const runTests = (options: JobOptions, places: Places, processorTime: ProcessorT
       settle({ output: Buffer.concat(pieces).toString("utf8"), status, timedOut });
     };
     child.on("error", (error) => finish(error.message));
-    // Not "close": a process that was left behind may hold the pipes open for ever.
+    // Not "close": a process that was left behind may hold the pipes open forever.
     child.on("exit", (code, signal) => setImmediate(() => finish(signal ?? String(code))));
   });
 
-/** Waits until nothing that this job started is running any more, then ends what still is and names it. */
+/** Waits for all processes that this job started to exit, then ends and names those that remain. */
 const collectProcesses = async (mark: string): Promise<readonly string[]> => {
   const giveUpAt = performance.now() + SETTLE_MS;
   let left = processesOf(mark);
@@ -114,7 +114,7 @@ const collectProcesses = async (mark: string): Promise<readonly string[]> => {
   return left.map((found) => `left running: ${found.pid} ${found.command}`);
 };
 
-/** Runs one test file. Never throws: whatever goes wrong is in the result. */
+/** Runs one test file. Never throws: failures are in the result. */
 export const runJob = async (options: JobOptions): Promise<JobResult> => {
   const startedAt = performance.now();
   const scratch = join(options.temporary, "t");

@@ -1,5 +1,5 @@
 // Finds the processes that a test file started, however they were detached: by a mark in their environment, or by an
-// executable in the file's own temporary directory. Several runs can so go on beside each other.
+// executable in the file's own temporary directory. So several runs can work at the same time.
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 /** The environment variable that everything a test starts inherits. */
@@ -11,7 +11,7 @@ const read = (path: string): string => {
   try {
     return readFileSync(path, "latin1");
   } catch {
-    return ""; // gone meanwhile, or a kernel thread
+    return ""; // it has exited, or is a kernel thread
   }
 };
 
@@ -43,7 +43,7 @@ export const endProcesses = (found: readonly Found[]): void => {
     try {
       process.kill(pid, "SIGKILL");
     } catch {
-      // gone meanwhile
+      // it has exited
     }
   }
 };

@@ -1,13 +1,13 @@
-// What a failed test file printed, in the order in which it is wanted: a log that is cut off after a page must still say
-// which tests failed, and why.
+// The output of a failed test file, in a useful order: even the first page of a log must say which tests failed, and
+// why.
 
 /** The names of the tests that failed, each once. */
 export const failuresIn = (output: string): readonly string[] => namesIn(output, "fail");
 
-/** The names of the tests that were left out, each once. */
+/** The names of the skipped tests, each once. */
 export const skippedIn = (output: string): readonly string[] => namesIn(output, "skip");
 
-/** What the tests that were left out need, as their names say in parentheses (test/needs.ts): how many of them need each. */
+/** The needs of skipped tests, from the parentheses in their names (test/needs.ts): how many tests have each. */
 export const needsIn = (output: string): ReadonlyMap<string, number> => {
   const counts = new Map<string, number>();
   for (const name of skippedIn(output)) {
@@ -26,7 +26,7 @@ const namesIn = (output: string, fate: "fail" | "skip"): readonly string[] => [
   ),
 ];
 
-/** The failed tests' names, and then all that was printed but the names of those that passed. */
+/** The failed tests' names, followed by all output except the names of those that passed. */
 export const failuresFirst = (output: string): string =>
   [
     ...failuresIn(output).map((name) => `failed: ${name}`),

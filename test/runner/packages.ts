@@ -1,5 +1,5 @@
-// What this machine lacks for the tests. Debian packages are installed where that is possible (tools/test-packages.sh);
-// what is still missing is said in a sentence each, and its tests are left out.
+// What this machine lacks for the tests. Debian packages are installed if possible (tools/test-packages.sh); what is still
+// missing is reported in a sentence each, and its tests are skipped.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ type Missing = {
   readonly name: string;
   /** Test files that cannot run without it, by the beginning of their paths. */
   readonly whole: readonly string[];
-  /** Those in which single tests cannot. */
+  /** Test files of which some tests cannot. */
   readonly single: readonly string[];
 };
 
@@ -30,7 +30,7 @@ const missingPackages = (root: string): readonly Missing[] => {
     });
 };
 
-/** Looks for what these files want, installs what can be installed, and says what is left out. */
+/** Checks what these files need, installs what can be installed, and reports what is skipped. */
 export const prepareMachine = (root: string, files: readonly string[]): readonly Missing[] => {
   const wanted = (): readonly Missing[] =>
     missingPackages(root).filter(({ whole, single }) =>

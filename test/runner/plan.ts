@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Job } from "./job.ts";
 import { expectedMs } from "./times.ts";
 
-/** Only when a word names them: they want programs that have to be installed or built first, and take their time. */
+/** Only when a word names them: they need programs that must be installed or built first, and are slow. */
 const ON_REQUEST = ["test/recipes/", "test/packages/"];
 
 const testFiles = (root: string, words: readonly string[]): readonly string[] =>
@@ -19,7 +19,7 @@ const isWanted = (file: string, words: readonly string[]): boolean => {
   return folder === undefined || words.some((word) => `${word}/`.includes(folder.split("/")[1] ?? ""));
 };
 
-/** The jobs for these words (all files without any), longest first: no processor is left with a long one at the end. */
+/** The jobs for these words (all files without any), longest first, so that no long one is left at the end. */
 export const jobsFor = (root: string, words: readonly string[]): readonly Job[] =>
   testFiles(root, words)
     .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))

@@ -1,9 +1,9 @@
-// How much processor time a test file took with all that it started. Keepers leave their parents, so a parent's times miss
-// them: each file has a control group (v2) of its own where this process may make one, as root may.
+// The processor time of a test file with all that it started. Keepers leave their parents, so a parent's times miss them:
+// each file has a control group (v2) of its own if this process may create one, as root may.
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** Where control groups of this process are, or null. cgroups(7) */
+/** The directory of this process's control groups, or null. cgroups(7) */
 const ownGroup = (): string | null => {
   try {
     const mounted = /^\S+ \S+ \S+ \/ (\S+) .* - cgroup2 /m.exec(readFileSync("/proc/self/mountinfo", "utf8"))?.[1];
@@ -14,7 +14,7 @@ const ownGroup = (): string | null => {
   }
 };
 
-/** Not while a process that has just ended is still in it. */
+/** Fails while a process that has just exited is still in it. */
 const remove = (group: string): boolean => {
   try {
     rmdirSync(group);
@@ -28,13 +28,13 @@ const OWN = ownGroup();
 let made = 0;
 
 export type ProcessorTime = {
-  /** Counts a process, and what it starts from now on. */
+  /** Counts a process, and everything that it starts from now on. */
   readonly add: (pid: number) => void;
-  /** What they have used by now: ms. Ends the counting; called when they are gone. */
+  /** The time that they have used: ms. Ends the counting; called when they have exited. */
   readonly end: () => number;
 };
 
-/** Begins to count, or null where no control group can be made. */
+/** Starts to count, or null if no control group can be created. */
 export const countProcessorTime = (): ProcessorTime | null => {
   if (OWN === null) return null;
   const group = join(OWN, `crank-test-${process.pid}-${++made}`);
@@ -48,7 +48,7 @@ export const countProcessorTime = (): ProcessorTime | null => {
       try {
         writeFileSync(join(group, "cgroup.procs"), String(pid));
       } catch {
-        // It is gone already, or the group may have no processes: then nothing is counted.
+        // It has exited, or the group may have no processes: then nothing is counted.
       }
     },
     end: () => {

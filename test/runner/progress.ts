@@ -1,12 +1,11 @@
-// What a run shows while it is under way: on a terminal one line that changes, and whole lines for what failed; elsewhere
-// a line per file.
+// The progress of a run: on a terminal one line that changes, and whole lines for failures; elsewhere a line per file.
 const WIDTH = process.stdout.columns ?? 80;
 const isTerminal = process.stdout.isTTY === true;
 
 const minutes = (ms: number): string =>
   `${Math.floor(ms / 60_000)}:${String(Math.floor(ms / 1000) % 60).padStart(2, "0")}`;
 
-/** How long something took, for people. */
+/** A duration, for people. */
 export const duration = (ms: number): string =>
   ms < 60_000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
 
@@ -26,7 +25,7 @@ export class Progress {
     this.#draw();
   }
 
-  /** `line` says how it went; `isNews`: worth a line of its own on a terminal too. */
+  /** `line`: the result; `isNews`: shown as a line of its own on a terminal too. */
   ended(name: string, line: string, isNews: boolean): void {
     this.#running.delete(name);
     this.#ended += 1;

@@ -1,5 +1,5 @@
-// A checkout that other users can reach: tests run programs of it as another user, and root's home is closed to others. A
-// checkout there is mounted a second time, below the temporary directory, in a mount namespace of the run's own.
+// A checkout that other users can reach: tests run its programs as another user, and root's home is closed to others. A
+// checkout there is also mounted below the temporary directory, in a mount namespace of the run.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, rmdirSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,7 +7,7 @@ import { dirname, join, relative } from "node:path";
 
 const OTHERS_MAY_SEARCH = 0o001;
 
-/** Whether users without rights of their own can get to this directory. */
+/** Whether unprivileged users can reach this directory. */
 export const isReachable = (directory: string): boolean => {
   if ((statSync(directory).mode & OTHERS_MAY_SEARCH) === 0) return false;
   return directory === "/" || isReachable(dirname(directory));
@@ -15,9 +15,9 @@ export const isReachable = (directory: string): boolean => {
 
 const canMount = (): boolean => spawnSync("unshare", ["--mount", "true"]).status === 0;
 
-/** Runs this program again where others can reach the checkout, if it has to be; its exit status, or null: it need not be. */
+/** Runs this program again with a reachable checkout, if needed. Returns its exit status; null: not needed. */
 export const runWhereReachable = async (root: string): Promise<number | null> => {
-  // Where the temporary directory is closed to others too, a second place is no better, and neither is a third.
+  // If the temporary directory is closed to others too, a second mount does not help.
   const isHelped = !isReachable(root) && isReachable(tmpdir());
   if (process.getuid?.() !== 0 || !isHelped || !canMount()) return null;
   const directory = mkdtempSync(join(tmpdir(), "crank-checkout-"));
@@ -37,7 +37,7 @@ export const runWhereReachable = async (root: string): Promise<number | null> =>
   }
 };
 
-/** Waits for its end; signals that ask this process to end are passed on. */
+/** Waits for its exit, and passes on signals that ask this process to end. */
 const statusOf = (child: ChildProcess): Promise<number> =>
   new Promise((resolve, reject) => {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => child.kill(signal));

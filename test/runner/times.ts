@@ -1,5 +1,5 @@
-// How long each test file took last: test/runner/times.json, which is checked in, and build/test-times.json, which every
-// run on this machine writes. The order of a run and the limit of each file follow from them.
+// The last duration of each test file: test/runner/times.json, which is checked in, and build/test-times.json, which every
+// run on this machine writes. They determine the order of a run and each file's time limit.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Job } from "./job.ts";
@@ -8,9 +8,9 @@ const ROOT = resolve(import.meta.dirname, "../..");
 const CHECKED_IN = join(ROOT, "test/runner/times.json");
 const LOCAL = join(ROOT, "build/test-times.json");
 
-/** For a file that has not run yet: in the middle of those that have. */
+/** For a file without a time: the middle of the others. */
 const UNKNOWN_MS = 8000;
-/** A file may take this much longer than it did, and this long whatever it took: other work may have the processors. */
+/** A file may take this many times longer than before, and at least this long, because other work may use the processors. */
 const TIMES_EXPECTED = 10;
 const LEAST_LIMIT_MS = 300_000;
 
@@ -24,11 +24,11 @@ const read = (path: string): Times => {
       Object.entries(value).filter((entry): entry is [string, number] => typeof entry[1] === "number"),
     );
   } catch {
-    return {}; // no run yet, or one that was killed while it wrote
+    return {}; // no run yet, or one that was killed while writing
   }
 };
 
-/** The key of a job, and what people call it. */
+/** The key of a job, which is also its displayed name. */
 export const nameOf = (job: Job): string => job.file;
 
 const known: Times = { ...read(CHECKED_IN), ...read(LOCAL) };
@@ -38,10 +38,10 @@ export const expectedMs = (job: Job): number => {
   return seconds === undefined ? UNKNOWN_MS : seconds * 1000;
 };
 
-/** When a file counts as hanging. Tests have limits of their own; this is for what keeps even those from working. */
+/** When a file counts as hanging. Tests have limits of their own; this is for hangs that block even those. */
 export const limitMs = (job: Job): number => LEAST_LIMIT_MS + TIMES_EXPECTED * expectedMs(job);
 
-/** Remembers what jobs took; with CRANK_TEST_TIMES=save in the checked-in table, which then holds these jobs alone. */
+/** Saves the jobs' times; with CRANK_TEST_TIMES=save in the checked-in table, which then holds only these jobs. */
 export const saveTimes = (took: ReadonlyMap<string, number>): void => {
   const seconds = Object.fromEntries([...took].map(([name, ms]) => [name, Math.round(ms / 100) / 10]));
   const sorted = (times: Times): string =>

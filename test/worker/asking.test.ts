@@ -1,4 +1,4 @@
-// The pace at which clients are asked to go, in time that is made up.
+// The pace at which clients are asked to disconnect, in simulated time.
 import { afterEach, beforeEach, expect, jest, spyOn, test } from "bun:test";
 import { Asking } from "../../src/worker/asking.ts";
 import type { Client, Manners } from "../../src/worker/clients.ts";
@@ -22,14 +22,14 @@ const passUntil = (end: number): void => {
   for (; now < end; now++) jest.advanceTimersByTime(1);
 };
 
-/** So many clients, and when each of them was asked. */
+/** So many clients, and the times at which they were asked. */
 const crowd = (count: number): { readonly clients: readonly Client[]; readonly askedAt: number[] } => {
   const askedAt: number[] = [];
   const clients = Array.from({ length: count }, () => ({ ask: () => askedAt.push(now), cut: () => {} }));
   return { clients, askedAt };
 };
 
-test("the first is asked at once, and the others evenly over the time", () => {
+test("the first client is asked at once, and the others evenly over the spread", () => {
   const { clients, askedAt } = crowd(5);
   new Asking(clients, MANNERS, 1000);
   expect(askedAt).toEqual([0]);
@@ -37,7 +37,7 @@ test("the first is asked at once, and the others evenly over the time", () => {
   expect(askedAt.map((at) => Math.round(at / 10) * 10)).toEqual([0, 200, 400, 600, 800]);
 });
 
-test("many are asked in small groups, never faster than twice the even rate", () => {
+test("many clients are asked in small groups, at most at twice the even rate", () => {
   const { clients, askedAt } = crowd(10_000);
   new Asking(clients, MANNERS, 20_000);
   passUntil(20_100);
@@ -49,13 +49,13 @@ test("many are asked in small groups, never faster than twice the even rate", ()
   }
 });
 
-test("all are asked at once without a spread", () => {
+test("all clients are asked at once without a spread", () => {
   const { clients, askedAt } = crowd(100);
   new Asking(clients, MANNERS, 0);
   expect(askedAt).toHaveLength(100);
 });
 
-test("a client that comes meanwhile is asked after the others, and at once when none waits", () => {
+test("a late client is asked after the others, and at once when none waits", () => {
   const { clients, askedAt } = crowd(2);
   const asking = new Asking(clients, MANNERS, 1000);
   const meanwhile = crowd(1);

@@ -31,7 +31,7 @@ export class Deployment {
     return portOf(this.#running());
   }
 
-  /** What workers and crank have said. */
+  /** The output of workers and crank. */
   get log(): string {
     return `${this.#running().stdout()}${this.#running().stderr()}`;
   }
@@ -42,7 +42,7 @@ export class Deployment {
     await this.deploy(1, options);
   }
 
-  /** Replaces what runs: when this resolves, the old worker has been told to stop. */
+  /** Deploys a new version. Resolves when the old worker has been told to stop. */
   async deploy(version: number, { drain = {}, flags = [] }: DeployOptions = {}): Promise<void> {
     const env = ["-env", `VERSION=${version}`, "-env", `DRAIN=${JSON.stringify(drain)}`];
     const command = [...(RUNTIMES.get(this.#runtime) ?? []), WORKER, this.#kind];
@@ -55,7 +55,7 @@ export class Deployment {
     await waitFor("the drain to begin", () => this.log.includes("told to stop"));
   }
 
-  /** Waits until the old worker has drained by itself: what it said then. */
+  /** Waits until the old worker has drained by itself. Resolves to its last line. */
   async drained(): Promise<string> {
     const said = await waitFor("the drain's end", () => /drained: .*/.exec(this.log)?.[0]);
     await waitFor("the old worker to be gone", async () => {

@@ -1,4 +1,4 @@
-// The workers of examples/workers, each in its own language: replaced by a real crank under clients that notice nothing.
+// The workers of examples/workers, each in its own language: a real crank replaces them without clients noticing.
 import { describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
@@ -14,7 +14,7 @@ import { inPath, RUNTIMES } from "./runtimes.ts";
 const EXAMPLES = join(ROOT, "examples/workers");
 const MAX_LINES = 60;
 
-/** What runs an example. */
+/** The command that runs an example. */
 type Command = () => readonly string[];
 
 const interpreted =
@@ -48,7 +48,7 @@ const LANGUAGES: readonly (readonly [string, readonly (string | Fact)[], Command
 
 const web = eachTest(new Service());
 
-/** Whether the server's side of this connection has been accepted: until then the kernel knows no file for it. */
+/** Whether the server has accepted this connection: until then it has no file in the kernel. */
 const isAccepted = (port: number, clientPort: number): boolean => {
   const hex = (number: number): string => number.toString(16).toUpperCase().padStart(4, "0");
   return readFileSync("/proc/net/tcp", "utf8")
@@ -60,7 +60,7 @@ const isAccepted = (port: number, clientPort: number): boolean => {
     });
 };
 
-/** Asks again and again, on connections of its own, until it is stopped; what went wrong. */
+/** Sends requests on new connections until it is stopped. Returns the failures. */
 const askAgainAndAgain = async (port: number, isOver: () => boolean): Promise<string[]> => {
   const wrong: string[] = [];
   while (!isOver()) {
@@ -77,7 +77,7 @@ const askAgainAndAgain = async (port: number, isOver: () => boolean): Promise<st
 };
 
 describe.each(LANGUAGES)("the example in %s", (_, needs, command) => {
-  needing(...needs).test("is replaced again and again without a client noticing", async () => {
+  needing(...needs).test("is replaced repeatedly without a client noticing", async () => {
     await web.start();
     const program = command();
     const deploy = async (version: number): Promise<void> => {
@@ -91,7 +91,7 @@ describe.each(LANGUAGES)("the example in %s", (_, needs, command) => {
     for (let version = 1; version <= 4; version++) await deploy(version);
     await web.settled(1);
 
-    // Half a request before the deploy, the other half after it.
+    // Half of a request is sent before the deploy, the other half after it.
     const split = await Talk.open(port, "plain");
     split.say("GET / HTTP/1.1\r\nHo");
     await waitFor("the connection to be accepted", () => isAccepted(port, split.port));
@@ -107,6 +107,6 @@ describe.each(LANGUAGES)("the example in %s", (_, needs, command) => {
   });
 });
 
-test.each(readdirSync(EXAMPLES))("%s is short enough to be read at once", (file) => {
+test.each(readdirSync(EXAMPLES))("%s is short enough to be read at a glance", (file) => {
   expect(readFileSync(join(EXAMPLES, file), "utf8").trimEnd().split("\n").length).toBeLessThanOrEqual(MAX_LINES);
 });

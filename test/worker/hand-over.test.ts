@@ -1,4 +1,4 @@
-// handOver where it does not come to it: the connection is as it was, and nothing that was on its way is lost.
+// Failed calls of handOver: the connection stays as it was, and no data is lost.
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { ROOT } from "../e2e/harness/bench.ts";
@@ -14,7 +14,7 @@ const SERVER = join(ROOT, "test/apps/library/hand-over.mjs");
 
 const web = eachTest(new Service());
 
-// Deno does not give out the number of a connection's descriptor.
+// Deno does not expose the number of a connection's descriptor.
 for (const [runtime, command] of [...RUNTIMES].filter(([name]) => name !== "Deno")) {
   describe(`on ${runtime}`, () => {
     /** A service whose workers overlap, so that no worker takes anything over, and a client of it. */
@@ -24,7 +24,7 @@ for (const [runtime, command] of [...RUNTIMES].filter(([name]) => name !== "Deno
       return web.talk();
     };
 
-    test("without crank it is false", async () => {
+    test("handOver returns false without crank", async () => {
       const [port = 0] = await freePorts(1);
       const server = web.bench.start([...command, SERVER], { env: { PORT: String(port) } });
       const client = await waitFor("the server", () => Talk.open(port, "plain").catch(() => null));
@@ -34,7 +34,7 @@ for (const [runtime, command] of [...RUNTIMES].filter(([name]) => name !== "Deno
       client.hangUp();
     });
 
-    test("refused, it is false, and the connection goes on", async () => {
+    test("handOver returns false when it is refused, and the connection continues", async () => {
       const client = await refusing();
       for (const word of ["hand", "echo", "hand", "echo again"]) {
         client.say(`${word}\n`);
@@ -43,7 +43,7 @@ for (const [runtime, command] of [...RUNTIMES].filter(([name]) => name !== "Deno
       client.hangUp();
     });
 
-    test("what is not taken from the stream, or not read at the other end, stays", async () => {
+    test("data that is not read from the stream or by the peer is kept", async () => {
       const client = await refusing();
       client.say("paused\n");
       await client.hears("paused\n");
@@ -59,7 +59,7 @@ for (const [runtime, command] of [...RUNTIMES].filter(([name]) => name !== "Deno
       client.hangUp();
     });
 
-    test("a name that is none, and a connection behind TLS, are errors in words", async () => {
+    test("an invalid name and a TLS connection are descriptive errors", async () => {
       const client = await refusing();
       client.say("badly\n");
       await client.hears('badly: "a:b" cannot be the name of a descriptor\n');
@@ -68,7 +68,7 @@ for (const [runtime, command] of [...RUNTIMES].filter(([name]) => name !== "Deno
       client.hangUp();
     });
 
-    test("what was left comes once, with its name", async () => {
+    test("a connection that was handed over arrives once, with its name", async () => {
       await web.start();
       expect(await web.run("-hand-over", "--", ...HANDOVER, "v1")).toMatchObject({ status: 0 });
       const client = await web.talk();

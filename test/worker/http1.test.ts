@@ -1,4 +1,4 @@
-// HTTP/1.1 servers that use crank/worker, replaced by a real crank while clients hold connections to them.
+// HTTP/1.1 servers that use crank/worker, replaced by a real crank while clients stay connected.
 import { afterEach, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,17 +8,17 @@ import { RUNTIMES } from "./runtimes.ts";
 let service: Deployment | undefined;
 afterEach(() => service?.bench.clean());
 
-/** Longer than any test: what happens within it was not brought about by its end. */
+/** Longer than any test, so that its end causes nothing. */
 const FOR_EVER_MS = 3_600_000;
 
 const KINDS: readonly Kind[] = ["http", "https", "http2 over TLS"];
 
 describe.each([...RUNTIMES.keys()])("on %s", (runtime) => {
-  test.each(KINDS)("a server of node:%s finishes its requests and asks clients that stay to go", async (kind) => {
+  test.each(KINDS)("a server of node:%s finishes its requests and asks its clients to disconnect", async (kind) => {
     service = new Deployment(runtime, kind);
     await service.start({ drain: { graceMs: FOR_EVER_MS } });
     const path = join(service.bench.directory, "go-on");
-    // The one that is heard last is accepted last: the queue is empty then.
+    // The connection that is answered last is accepted last: the queue is empty then.
     const [resting, silent, split, busy] = await Promise.all([0, 1, 2, 3].map(() => service?.talk()));
     if (!resting || !busy || !silent || !split) throw new Error("no connections");
     resting.request("/");
@@ -55,7 +55,7 @@ describe.each([...RUNTIMES.keys()])("on %s", (runtime) => {
   });
 
   test.each(KINDS)(
-    "a server of node:%s closes connections that rest, and no others, when their grace time is over",
+    "a server of node:%s closes idle connections, and no others, after their grace time",
     async (kind) => {
       service = new Deployment(runtime, kind);
       await service.start({ drain: { graceMs: 50 } });
@@ -76,7 +76,7 @@ describe.each([...RUNTIMES.keys()])("on %s", (runtime) => {
     },
   );
 
-  test("clients are asked one after the other, and served until it is their turn", async () => {
+  test("clients are asked one after the other, and served until then", async () => {
     service = new Deployment(runtime, "http");
     await service.start({ drain: { spreadMs: FOR_EVER_MS, graceMs: 50 } });
     const talks = await Promise.all([service.talk(), service.talk(), service.talk()]);
@@ -98,7 +98,7 @@ describe.each([...RUNTIMES.keys()])("on %s", (runtime) => {
     expect(await service.drained()).toBe("drained: 3 clients, 0 cut off");
   });
 
-  test("a client that never goes is cut off before the time that crank gives is over, and the worker ends by itself", async () => {
+  test("a client that never disconnects is cut off before crank's stop timeout, and the worker exits by itself", async () => {
     service = new Deployment(runtime, "http");
     await service.start({ flags: ["-env", "STOP_TIMEOUT_USEC=500000"] });
     const busy = await service.talk();

@@ -1,4 +1,4 @@
-// HTTP/2 servers that use crank/worker, replaced by a real crank while clients hold sessions with them.
+// HTTP/2 servers that use crank/worker, replaced by a real crank while clients keep their sessions.
 import { afterEach, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { type ClientHttp2Session, connect } from "node:http2";
@@ -35,7 +35,7 @@ const open = async (port: number, kind: Kind): Promise<Session> => {
   return { session, wasToldToGo: () => wasTold, isClosed: () => isClosed };
 };
 
-/** A request and what has been answered so far. */
+/** A request and its answer so far. */
 const request = (session: ClientHttp2Session, path: string): { heard: string; ended: boolean } => {
   const answer = { heard: "", ended: false };
   const stream = session.request({ ":path": path });

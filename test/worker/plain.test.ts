@@ -9,7 +9,7 @@ afterEach(() => service?.bench.clean());
 const KINDS: readonly Kind[] = ["net", "tls"];
 
 describe.each([...RUNTIMES.keys()])("on %s", (runtime) => {
-  test.each(KINDS)("the clients of a server of node:%s are asked to go in its own words", async (kind) => {
+  test.each(KINDS)("a server of node:%s asks its clients to disconnect in its own protocol", async (kind) => {
     service = new Deployment(runtime, kind);
     await service.start({ drain: { spreadMs: 100 } });
     const talks = await Promise.all([service.talk(), service.talk(), service.talk()]);
@@ -33,7 +33,7 @@ describe.each([...RUNTIMES.keys()])("on %s", (runtime) => {
     [["-stop", "7"], "SIGTERM, with 7000 ms"],
     [["-stop-steps", "USR2,TERM@3,KILL@6"], "SIGUSR2, with 6000 ms"],
     [["-stop-steps", "TERM"], "SIGTERM, with null ms"],
-  ])("a worker that gets its stop signal knows how long it has, with %p", async (flags, told) => {
+  ])("a worker knows its stop timeout at its stop signal, with %p", async (flags, told) => {
     service = new Deployment(runtime, "net");
     await service.start({ flags });
     await service.deploy(2);

@@ -1,5 +1,5 @@
-// crank/register where things are unusual: how it is loaded, in which process, what is asked of listen(), and what the application
-// does at the stop signal itself.
+// Edge cases of crank/register: how it is loaded, in which process, the arguments of listen(), and an application with its own
+// handling of the stop signal.
 import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -17,7 +17,7 @@ const answered = async (version: string): Promise<void> => {
   expect(await web.get()).toBe(`${version}\n`);
 };
 
-/** Says over a kept connection that a request is still answered, and returns it. */
+/** Opens a connection that stays open, checks that a request is answered, and returns it. */
 const kept = async (words: string): Promise<Talk> => {
   const talk = await web.talk();
   talk.request("/");
@@ -47,7 +47,7 @@ http.createServer((request, response) => response.end("1\\n")).listen(process.en
     web.preload = IMPORT;
   });
 
-  test("by NODE_OPTIONS, and again in a program that loads it, works", async () => {
+  test("by NODE_OPTIONS, and again by the program, works", async () => {
     await web.start();
     web.preload = [];
     const flags = ["-env", "NODE_OPTIONS=--import crank/register", "-env", "VERSION=1"];
@@ -57,7 +57,7 @@ http.createServer((request, response) => response.end("1\\n")).listen(process.en
     web.preload = IMPORT;
   });
 
-  test("beside crank/worker leaves a server of the library's listen() to the application", async () => {
+  test("together with crank/worker leaves servers of the library's listen() to the application", async () => {
     await web.start();
     const text = `import http from "node:http";
 import { drain, listen, onStop, ready } from "crank/worker";
@@ -73,8 +73,8 @@ setTimeout(ready, 100);`;
   });
 });
 
-describe("another process or thread", () => {
-  test("a worker thread takes nothing", async () => {
+describe("crank/register", () => {
+  test("takes nothing in a worker thread", async () => {
     await web.start();
     const text = `import { Worker } from "node:worker_threads";
 import { writeFileSync } from "node:fs";
@@ -91,7 +91,7 @@ ${httpServer()}`;
     expect(web.log).not.toContain(`the thread listens on ${web.port}\n`);
   });
 
-  test("a child process takes nothing, and its environment names no sockets", async () => {
+  test("takes nothing in a child process, whose environment names no sockets", async () => {
     await web.start();
     writeFileSync(
       web.path("child.mjs"),
@@ -115,7 +115,7 @@ ${httpServer()}`;
     expect(web.log).not.toContain("were passed to");
   });
 
-  test("the workers of node:cluster serve crank's socket, which their primary process took", async () => {
+  test("serves crank's socket in node:cluster's workers, through their primary process", async () => {
     await web.start();
     const text = `import cluster from "node:cluster";
 import http from "node:http";
@@ -130,7 +130,7 @@ else http.createServer((request, response) => setTimeout(() => response.end("clu
     await web.logged(/Worker 1 .* exited with status 0/);
   });
 
-  test("behind a wrapper, it says whose the sockets are, and changes nothing", async () => {
+  test("names the sockets' process behind a wrapper, and changes nothing", async () => {
     const [port = 0] = await freePorts(1);
     await web.start();
     writeFileSync(web.path("server.mjs"), httpServer().replace("3000", String(port)));
@@ -156,7 +156,7 @@ describe("listen()", () => {
     ["({ port: 3000, host: '::1', backlog: 5, exclusive: true, ipv6Only: true })"],
     ["({ port: 3000, signal: new AbortController().signal })"],
     ["({ fd: 3 })"],
-  ])("%s takes crank's socket, and keeps its queue's length", async (call) => {
+  ])("%s takes crank's socket and keeps its backlog", async (call) => {
     await web.start();
     const text = `import http from "node:http";
 http.createServer(${reply}"1\\n")).listen${call};`;
@@ -166,7 +166,7 @@ http.createServer(${reply}"1\\n")).listen${call};`;
     expect(web.log).not.toContain("connections wait");
   });
 
-  test("takes the socket of the same port, whatever the order, and others in order; READY=1 comes after all", async () => {
+  test("takes the socket of the same port, and others in order, before READY=1", async () => {
     const [first = 0, second = 0, third = 0] = await freePorts(3);
     await web.startOn([first, second, third].map((port) => `127.0.0.1:${port}`));
     const text = `import http from "node:http";
@@ -184,7 +184,7 @@ await serve("another", 3001);`;
     expect(web.log).not.toContain(`port ${third} of the application`);
   });
 
-  test("takes a unix socket of crank by its path", async () => {
+  test("takes crank's unix socket by its path", async () => {
     const path = web.path("web.sock");
     await web.startOn([path]);
     const text = `import http from "node:http";
@@ -196,7 +196,7 @@ http.createServer(${reply}"unix\\n")).listen(${JSON.stringify(path)});`;
     talk.hangUp();
   });
 
-  test("on other addresses goes to the system when all sockets are taken", async () => {
+  test("on other addresses uses the system's listen() when all sockets are taken", async () => {
     const [metrics = 0] = await freePorts(1);
     const path = web.path("admin.sock");
     await web.start();
@@ -213,7 +213,7 @@ http.createServer(${reply}"admin\\n")).listen(${JSON.stringify(path)}, () => con
     talk.hangUp();
   });
 
-  test("on a port that CRANK_LISTEN does not name goes to the system, even if it comes first", async () => {
+  test("on a port that CRANK_LISTEN does not name uses the system's listen(), even if it is called first", async () => {
     const [metrics = 0] = await freePorts(1);
     await web.startOn(["127.0.0.1:0?name=first", "127.0.0.1:0?name=main"]);
     const text = `import http from "node:http";
@@ -225,14 +225,14 @@ http.createServer(${reply}"first\\n")).listen(3001);`;
     expect(await (await fetch(`http://127.0.0.1:${metrics}/`)).text()).toBe("metrics\n");
   });
 
-  test("is not complete when a socket is not taken, and that is said", async () => {
+  test("that leaves a socket unused never becomes ready, and the socket is named", async () => {
     await web.startOn(["127.0.0.1:0?name=main", "127.0.0.1:0?name=admin"]);
     const failed = await web.source(httpServer(), { flags: ["-start", "7"] });
     expect(failed.status).toBe(1);
     expect(failed.stderr).toMatch(/listens on 1 of 2 sockets, not on admin \(descriptor 4\); READY=1 waits for all/);
   });
 
-  test("twice on one server is the error that it is without crank", async () => {
+  test("twice on one server throws the same error as without crank", async () => {
     await web.start();
     const text = httpServer(`
 try { server.listen(3001); } catch (error) { console.log("second:", error.code); }`);
@@ -241,7 +241,7 @@ try { server.listen(3001); } catch (error) { console.log("second:", error.code);
     await answered("1");
   });
 
-  test("of an address in use, with nothing that listens to the error, ends the process and fails the deploy", async () => {
+  test("on an address in use, without an error handler, ends the process and fails the deploy", async () => {
     const busy = createServer().listen(0, "127.0.0.1");
     web.hold(() => busy.close());
     const address = await waitFor("the busy port", () => busy.address());
@@ -254,7 +254,7 @@ try { server.listen(3001); } catch (error) { console.log("second:", error.code);
     expect(failed.stderr).toContain("EADDRINUSE");
   });
 
-  test("whose listener throws is not ready", async () => {
+  test("whose callback throws never becomes ready", async () => {
     await web.start();
     const failed = await web.source(`import http from "node:http";
 http.createServer().listen(3000, () => { throw new Error("the cupboard is locked"); });`);
@@ -271,7 +271,7 @@ describe("an application with its own handler of SIGTERM", () => {
       "closes the server if it listens",
       `if (server.listening) server.close(() => console.log("closed")); else process.exit(0);`,
     ],
-    ["forgets to exit", `server.close(); console.log("bye");`],
+    ["does not exit", `server.close(); console.log("bye");`],
   ])("that %s is drained first", async (_, handler) => {
     await web.start();
     const text = httpServer(`process.on("SIGTERM", () => { console.log("own handler"); ${handler} });`);
@@ -289,7 +289,7 @@ describe("an application with its own handler of SIGTERM", () => {
     expect(web.log).not.toContain("ERR_SERVER_NOT_RUNNING");
   });
 
-  test("that throws in it ends as it would without crank", async () => {
+  test("that throws ends as without crank", async () => {
     await web.start();
     const text = httpServer(`process.on("SIGTERM", () => { throw new Error("the cupboard is locked"); });`);
     expect(await web.source(text)).toMatchObject(DONE);
@@ -318,7 +318,7 @@ process.on("SIGTERM", () => {
     await web.logged(/Worker 1 .* exited with status 0/);
   });
 
-  test("that stays for ever exits before it would be killed", async () => {
+  test("that never exits is ended before it would be killed", async () => {
     await web.start();
     const text = httpServer(`process.on("SIGTERM", () => {}); setInterval(() => {}, 1000);`);
     const flags = ["-stop", "2", "-env", "VERSION=1"];
@@ -342,7 +342,7 @@ test.each([
   ["CRANK_LISTEN=http", 'CRANK_LISTEN: "http" is not PORT or PORT=NAME'],
   ["CRANK_LISTEN=3000=other", "crank passed no socket named other for port 3000"],
   ["CRANK_SIGNAL_HANDLERS=never", "CRANK_SIGNAL_HANDLERS must be at-once or after-drain"],
-])("a setting that is wrong (%s) fails the deploy at once, and says why", async (setting, message) => {
+])("an invalid setting (%s) fails the deploy at once with the reason", async (setting, message) => {
   await web.start();
   const failed = await web.source(httpServer(), { flags: ["-env", setting] });
   expect(failed.status).toBe(1);

@@ -1,4 +1,4 @@
-// Servers that know nothing of crank, with crank/register, replaced by a real crank while clients hold connections to them.
+// Servers that do not know crank, with crank/register, replaced by a real crank while clients stay connected.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ import { RUNTIMES } from "./runtimes.ts";
 
 const APP = join(ROOT, "test/apps/library/unchanged.mjs");
 const PEM = join(ROOT, "test/apps/library/localhost.pem");
-/** Longer than any test: what happens within it was not brought about by its end. */
+/** Longer than any test, so that its end causes nothing. */
 const FOR_EVER_MS = 3_600_000;
 
 const web = eachTest(new Registered());
@@ -35,7 +35,7 @@ const hasEnded = async (): Promise<void> => {
 };
 
 describe.each(["http", "https", "http2 over TLS"])("a server of node:%s", (kind) => {
-  test("finishes its requests, asks clients that stay to go, and keeps the queue's length", async () => {
+  test("finishes its requests, asks its clients to disconnect, and keeps the backlog", async () => {
     await web.start();
     await deploy(kind, 1, `CRANK_DRAIN_GRACE_MS=${FOR_EVER_MS}`);
     const transport = kind === "http" ? "plain" : "TLS";
@@ -74,22 +74,25 @@ describe("on Bun", () => {
     web.preload = ["--import", "crank/register"];
   });
 
-  test.each(["http", "https"])("a server of node:%s finishes its requests and asks clients to go", async (kind) => {
-    await web.start();
-    await deploy(kind, 1, `CRANK_DRAIN_GRACE_MS=${FOR_EVER_MS}`);
-    const resting = await Talk.open(web.port, kind === "https" ? "TLS" : "plain");
-    resting.request("/");
-    await resting.hears("1\n");
-    await deploy(kind, 2);
-    await web.logged("Stopping worker 1");
-    await waitFor("the drain", async () => (await web.ps()).some(({ status }) => status?.includes("draining")));
-    resting.request("/again");
-    expect(await resting.isEnded()).toBe("closed");
-    expect(resting.heard).toMatch(/connection: close\r\n/i);
-    await hasEnded();
-  });
+  test.each(["http", "https"])(
+    "a server of node:%s finishes its requests and asks its clients to disconnect",
+    async (kind) => {
+      await web.start();
+      await deploy(kind, 1, `CRANK_DRAIN_GRACE_MS=${FOR_EVER_MS}`);
+      const resting = await Talk.open(web.port, kind === "https" ? "TLS" : "plain");
+      resting.request("/");
+      await resting.hears("1\n");
+      await deploy(kind, 2);
+      await web.logged("Stopping worker 1");
+      await waitFor("the drain", async () => (await web.ps()).some(({ status }) => status?.includes("draining")));
+      resting.request("/again");
+      expect(await resting.isEnded()).toBe("closed");
+      expect(resting.heard).toMatch(/connection: close\r\n/i);
+      await hasEnded();
+    },
+  );
 
-  test("a server of node:net is drained when its clients have left", async () => {
+  test("a server of node:net has drained when its clients have disconnected", async () => {
     await web.start();
     await deploy("net", 1);
     const talk = await web.talk();
@@ -99,7 +102,7 @@ describe("on Bun", () => {
     await hasEnded();
   });
 
-  test("close() of the application agrees with the drain, and its server listens and has crank's address", async () => {
+  test("the application's close() works with the drain, and its server reports crank's address", async () => {
     await web.start();
     const text = `import http from "node:http";
 const server = http.createServer((request, response) => response.end("1\\n"));
@@ -112,7 +115,7 @@ process.on("SIGTERM", () => server.close((error) => { console.log("closed:", err
     await hasEnded();
   });
 
-  test("Bun.serve() says that it cannot have the sockets", async () => {
+  test("Bun.serve() fails with the reason that it cannot use the sockets", async () => {
     await web.start();
     const failed = await web.source(`Bun.serve({ port: 0, fetch: () => new Response("1") });`, {
       flags: ["-start", "3"],
@@ -125,7 +128,7 @@ process.on("SIGTERM", () => server.close((error) => { console.log("closed:", err
 const deno = RUNTIMES.get("Deno");
 
 needing({ name: "deno", isMet: deno !== undefined }).test(
-  "on Deno a server of node:http finishes its requests and asks clients to go",
+  "on Deno a server of node:http finishes its requests and asks its clients to disconnect",
   async () => {
     web.runtime = deno ?? [];
     web.preload = ["--preload", join(ROOT, "dist/worker/register/register.js")];
@@ -140,7 +143,7 @@ needing({ name: "deno", isMet: deno !== undefined }).test(
   },
 );
 
-test("clients are asked over the time that CRANK_DRAIN_SPREAD_MS says, and served until it is their turn", async () => {
+test("clients are asked over CRANK_DRAIN_SPREAD_MS, and served until then", async () => {
   await web.start();
   await deploy("http", 1, `CRANK_DRAIN_SPREAD_MS=${FOR_EVER_MS}`, "CRANK_DRAIN_GRACE_MS=50");
   const talks = await Promise.all([web.talk(), web.talk(), web.talk()]);
@@ -161,7 +164,7 @@ test("clients are asked over the time that CRANK_DRAIN_SPREAD_MS says, and serve
   await hasEnded();
 });
 
-test.each(["net", "tls"])("a server of node:%s is drained when its clients have left", async (kind) => {
+test.each(["net", "tls"])("a server of node:%s has drained when its clients have disconnected", async (kind) => {
   await web.start();
   await deploy(kind, 1);
   const talk = await Talk.open(web.port, kind === "tls" ? "TLS" : "plain");
@@ -190,7 +193,7 @@ test("a server of node:http2 sends its clients a GOAWAY", async () => {
 });
 
 test.each(["ws", "own WebSockets"])(
-  "the WebSockets of a server (%s) are closed with the code that was chosen",
+  "the WebSockets of a server (%s) are closed with the configured code",
   async (kind) => {
     await web.start();
     await deploy(kind, 1, "CRANK_DRAIN_CLOSE_CODE=1012", "CRANK_DRAIN_REASON=a new version");
@@ -212,7 +215,7 @@ test.each(["ws", "own WebSockets"])(
   },
 );
 
-test("deploys under load refuse, reset and cut off no connection", async () => {
+test("deploys under load refuse, reset or cut off no connection", async () => {
   await web.start();
   const slow = "(request, response) => setTimeout(() => response.end('hello\\n'), request.url === '/slow' ? 300 : 0)";
   const text = `import http from "node:http";\nhttp.createServer(${slow}).listen(3000);`;
@@ -226,7 +229,7 @@ test("deploys under load refuse, reset and cut off no connection", async () => {
   expect(counts.slow).toBeGreaterThan(0);
 });
 
-test("without crank nothing is changed", async () => {
+test("without crank nothing changes", async () => {
   const text = httpServer(`
 process.on("SIGTERM", () => { console.log("own handler"); process.exit(7); });
 server.on("listening", () => console.log("port", server.address().port, process.listenerCount("SIGTERM")));

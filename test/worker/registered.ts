@@ -1,4 +1,4 @@
-// A service whose workers are programs that know nothing of crank, with crank/register in front of them.
+// A service whose workers are programs that do not know crank, with crank/register loaded first.
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Ended, ROOT } from "../e2e/harness/bench.ts";
@@ -9,7 +9,7 @@ import { RUNTIMES } from "./runtimes.ts";
 export const NODE = RUNTIMES.get("Node")?.[0] ?? "node";
 
 export class Registered extends Service {
-  /** The runtime, and the flags in front of the program. */
+  /** The runtime, and the flags before the program. */
   runtime: readonly string[] = [NODE];
   preload: readonly string[] = ["--import", "crank/register"];
 
@@ -30,7 +30,7 @@ export class Registered extends Service {
     return this.run("-cwd", this.directory, ...flags, "--", ...this.runtime, ...words);
   }
 
-  /** What workers and crank have said. */
+  /** The output of workers and crank. */
   get log(): string {
     return `${this.crank.stdout()}${this.crank.stderr()}`;
   }
@@ -46,7 +46,7 @@ type ProgramOptions = { readonly name?: string; readonly flags?: readonly string
 
 export const DONE = { status: 0, stdout: "Started successfully\n", stderr: "" };
 
-/** A server of node:http on port 3000, with this behind it. */
+/** The source of a server of node:http on port 3000, followed by this. */
 export const httpServer = (more = ""): string => `
 import http from "node:http";
 const server = http.createServer((request, response) => response.end(process.env.VERSION + "\\n"));

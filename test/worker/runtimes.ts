@@ -1,9 +1,9 @@
-// The runtimes that the library is for, and how each runs a program.
+// The runtimes that the library supports, and how each runs a program.
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { ROOT } from "../e2e/harness/bench.ts";
 
-/** Where a command is, if it is there. */
+/** The path of a command, if it is installed. */
 export const inPath = (name: string): string | undefined =>
   (process.env.PATH ?? "")
     .split(delimiter)
@@ -16,7 +16,7 @@ export type RuntimeName = "Node" | "Bun" | "Deno";
 
 const deno = existsSync(installedDeno) ? installedDeno : inPath("deno");
 
-/** What stands before the program's path on a command line. Deno is missing if it is not installed (`make deno`). */
+/** The arguments before the program's path. Deno is missing if it is not installed (`make deno`). */
 export const RUNTIMES: ReadonlyMap<RuntimeName, readonly string[]> = new Map<RuntimeName, readonly string[]>([
   ["Node", [process.env.CRANK_TEST_NODE ?? inPath("node") ?? "node"]],
   ["Bun", [process.execPath]],

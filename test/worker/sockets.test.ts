@@ -13,14 +13,14 @@ const PROGRAM = join(ROOT, "test/apps/library/sockets.mjs");
 
 const web = eachTest(new Service());
 
-/** The first line that the program has printed, which is JSON; before it may stand what crank puts before lines. */
+/** The program's first line, which is JSON, perhaps after crank's prefix. */
 const foundBy = async (running: Running): Promise<unknown> => {
   const line = await waitFor("what was found", () => /\{.*\}\n/.exec(running.stdout())?.[0]);
   return JSON.parse(line);
 };
 
 describe.each([...RUNTIMES])("on %s", (_, runtime) => {
-  test("sockets are found by name and by order, served on, and gone from the environment", async () => {
+  test("sockets are found by name and by order, served, and removed from the environment", async () => {
     const crank = await web.startOn(["127.0.0.1:0?name=main", "127.0.0.1:0?name=admin"]);
     const ended = await web.run("--", ...runtime, PROGRAM, "serve");
     expect(ended).toMatchObject({ status: 0 });
@@ -43,7 +43,7 @@ describe.each([...RUNTIMES])("on %s", (_, runtime) => {
     second?.hangUp();
   });
 
-  test("einhorn's words for the sockets are understood where there are no others", async () => {
+  test("einhorn's variables for the sockets are read when there are no others", async () => {
     const crank = await web.start("-bind", "127.0.0.1:0");
     const flags = ["-unset-env", "LISTEN_FDS", "-unset-env", "LISTEN_FDNAMES"];
     await web.ctl("run", ...flags, "--", ...runtime, PROGRAM);
@@ -51,7 +51,7 @@ describe.each([...RUNTIMES])("on %s", (_, runtime) => {
     expect(await foundBy(crank)).toMatchObject({ all, second: [all[1]], environment: [] });
   });
 
-  test("without crank there are none, and a port of one's own takes their place", async () => {
+  test("without crank there are no sockets, and the program's own port replaces them", async () => {
     const program = web.bench.start([...runtime, PROGRAM, "own port"], { cwd: ROOT });
     const advice = "run the program under crank, or give a port";
     expect(await foundBy(program)).toEqual({
@@ -69,7 +69,7 @@ describe.each([...RUNTIMES])("on %s", (_, runtime) => {
     talk.hangUp();
   });
 
-  test("sockets that are meant for another process are left alone", async () => {
+  test("sockets for another process are not used", async () => {
     const env = { LISTEN_FDS: "1", LISTEN_PID: "1" };
     const { stdout } = await web.bench.run([...runtime, PROGRAM], { env, cwd: ROOT });
     expect(JSON.parse(stdout)).toMatchObject({
@@ -79,7 +79,7 @@ describe.each([...RUNTIMES])("on %s", (_, runtime) => {
     });
   });
 
-  test("a descriptor that is no socket is named", async () => {
+  test("a descriptor that is not a socket is named in the error", async () => {
     const { stdout } = await web.bench.run([...runtime, PROGRAM], { env: { LISTEN_FDS: "9000" }, cwd: ROOT });
     expect(JSON.parse(stdout).all).toMatch(/^descriptor \d+ .* should be a listening socket and is not open/);
   });
@@ -89,7 +89,7 @@ const deno = RUNTIMES.get("Deno")?.[0];
 
 for (const permission of ["--allow-ffi", "--allow-run"])
   needing({ name: "deno", isMet: deno !== undefined }).test(
-    `on Deno ${permission} is enough to tell crank something`,
+    `on Deno ${permission} is enough to send messages to crank`,
     async () => {
       await web.startOn(["127.0.0.1:0?name=main", "127.0.0.1:0?name=admin"]);
       const permissions = ["--no-prompt", "--no-lock", "--allow-env", "--allow-net", "--allow-read", permission];

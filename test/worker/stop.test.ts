@@ -1,4 +1,4 @@
-// What a process that uses crank/worker does at its stop signal.
+// A process that uses crank/worker at its stop signal.
 import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -22,7 +22,7 @@ describe.each([...RUNTIMES])("on %s", (_, runtime) => {
   };
 
   test.each(["SIGTERM", "SIGUSR2", "SIGINT"] as const)(
-    "a process ends well when its handlers have, after %s",
+    "a process exits with 0 after its handlers at %s",
     async (signal) => {
       const running = await start("end");
       running.signal(signal);
@@ -32,7 +32,7 @@ describe.each([...RUNTIMES])("on %s", (_, runtime) => {
     },
   );
 
-  test("a handler that fails is printed, and makes the process end with 1", async () => {
+  test("a failing handler's error is printed, and the process exits with 1", async () => {
     const running = await start("fail");
     running.signal("SIGTERM");
     const { status, stderr } = await running.ended;
@@ -40,7 +40,7 @@ describe.each([...RUNTIMES])("on %s", (_, runtime) => {
     expect(status).toBe(1);
   });
 
-  test("the same signal again is ignored", async () => {
+  test("a second signal of the same kind is ignored", async () => {
     const path = web.path("go-on");
     const running = await start("stay", path);
     running.signal("SIGTERM");

@@ -1,4 +1,4 @@
-// The types of crank/worker as an application sees them that is checked strictly, with Node's own resolution.
+// The types of crank/worker as a strictly checked application sees them, with Node's own resolution.
 import { expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -47,7 +47,7 @@ const OPTIONS = {
   skipLibCheck: false,
 };
 
-test("an application that is checked strictly finds the types", () => {
+test("a strictly checked application finds the types", () => {
   const directory = mkdtempSync(join(tmpdir(), "crank-types-"));
   try {
     mkdirSync(join(directory, "node_modules/@types"), { recursive: true });

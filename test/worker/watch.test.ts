@@ -1,4 +1,4 @@
-// Servers that the library does not let listen, but watches.
+// Servers that listen by themselves and are watched by the library.
 import { expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// Servers of `ws` that use crank/worker, replaced by a real crank while clients hold WebSockets.
+// Servers of `ws` that use crank/worker, replaced by a real crank while clients keep their WebSockets.
 import { afterEach, describe, expect, test } from "bun:test";
 import { waitFor } from "../e2e/harness/wait.ts";
 import { Deployment } from "./deployment.ts";
@@ -11,7 +11,7 @@ afterEach(async () => {
   await service?.bench.clean();
 });
 
-/** Longer than any test: what happens within it was not brought about by its end. */
+/** Longer than any test, so that its end causes nothing. */
 const FOR_EVER_MS = 3_600_000;
 
 class Client {
@@ -40,7 +40,7 @@ const connected = async (port: number, count: number): Promise<readonly Client[]
 };
 
 describe.each([...RUNTIMES.keys()])("on %s", (runtime) => {
-  test("WebSockets are closed with the code that was chosen, and their clients find the new worker", async () => {
+  test("WebSockets are closed with the configured code, and their clients reach the new worker", async () => {
     service = new Deployment(runtime, "ws");
     await service.start({ drain: { spreadMs: 200, closeCode: 1012, reason: "a new version" } });
     const old = await connected(service.port, 20);
@@ -53,7 +53,7 @@ describe.each([...RUNTIMES.keys()])("on %s", (runtime) => {
     await fresh?.hears("2 x");
   });
 
-  test("WebSockets are closed one after the other, and served until it is their turn", async () => {
+  test("WebSockets are closed one after the other, and served until then", async () => {
     service = new Deployment(runtime, "ws");
     await service.start({ drain: { spreadMs: FOR_EVER_MS } });
     const old = await connected(service.port, 5);
@@ -84,7 +84,7 @@ describe.each([...RUNTIMES.keys()])("on %s", (runtime) => {
   });
 });
 
-test("a spread that is longer than the time that crank gives is shortened, and no client is cut off for it", async () => {
+test("a spread longer than crank's stop timeout is shortened, and no client is cut off", async () => {
   service = new Deployment("Bun", "ws");
   const flags = ["-env", "STOP_TIMEOUT_USEC=5000000"];
   await service.start({ drain: { spreadMs: FOR_EVER_MS, graceMs: 500 }, flags });

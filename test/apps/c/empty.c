@@ -1,4 +1,4 @@
-/* Does nothing: what starting and ending a process costs. */
+/* Does nothing: for measuring the cost of starting and ending a process. */
 int main(void) {
   return 0;
 }

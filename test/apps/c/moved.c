@@ -1,5 +1,5 @@
-/* A worker that closes descriptor 3, listens on a port of its own, and says nothing. It does so at once, for tests in which it
- * counts as ready after a time. */
+/* A worker that closes descriptor 3 and listens on its own port at once, without READY=1, for tests in which it is ready
+ * after a delay. */
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>

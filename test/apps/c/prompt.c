@@ -1,4 +1,4 @@
-/* A worker that is ready at once and ends at SIGTERM. */
+/* A worker that is ready at once and exits at SIGTERM. */
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
 /*
- * A worker for tests: answers every connection with one line, `VERSION PID`, and does the wrong thing when asked to. It starts in
- * a millisecond; responder.py is the same for the tests that want an interpreted program.
+ * A worker for tests: answers every connection with one line, `VERSION PID`, and misbehaves on request. It starts in
+ * a millisecond; responder.py is the same for tests that need an interpreted program.
  *
  * usage: responder VERSION [MISDEED ...]
  */
@@ -20,7 +20,7 @@
 enum { LISTENER = 3, GARBAGE_BYTES = 65536, GARBAGE_MESSAGES = 10000 };
 
 static char **misdeeds;
-/** A signal that ends it is a byte here. */
+/** A pipe with a byte for each signal that ends it. */
 static int ended[2];
 
 static void die(const char *what) {
@@ -113,12 +113,12 @@ static void end_soon(int number) {
 static void answer(int connection, const char *version) {
   char line[256];
   int length = snprintf(line, sizeof line, "%s %d\n", version, getpid());
-  // A client that has left is no trouble.
+  // The client may have disconnected.
   if (send(connection, line, (size_t)length, 0) < 0) errno = 0;
   close(connection);
 }
 
-/** A client that was accepted is answered, one that waits is left to the next worker: SIGTERM ends it between two. */
+/** SIGTERM takes effect between connections: an accepted client is answered, a waiting one is left to the next worker. */
 static void serve(int listener, const char *version) {
   for (;;) {
     fd_set readable;
@@ -130,7 +130,7 @@ static void serve(int listener, const char *version) {
       if (errno == EINTR) continue;
       die("select");
     }
-    // Looked at again: a signal may have come after select(2) returned for a connection.
+    // Checked again, because a signal may have arrived after select(2) returned for a connection.
     char byte;
     if (read(ended[0], &byte, 1) == 1) _exit(0);
     if (!FD_ISSET(listener, &readable)) continue;

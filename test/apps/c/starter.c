@@ -1,6 +1,6 @@
 /*
  * Starts a program and measures how long it takes until a unix socket accepts: prints the nanoseconds, then ends the
- * program with SIGTERM and waits for it. It sleeps between attempts, so that it takes no processor from what it measures.
+ * program with SIGTERM and waits for it. It sleeps between attempts, so that it does not compete with the program for a processor.
  *
  * usage: starter SOCKET PROGRAM [ARGUMENT ...]
  */

@@ -1,6 +1,6 @@
-/* A worker that measures: it says READY=1 (after STOPWATCH_DELAY_MS), waits for SIGTERM, and tells both moments on
- * CLOCK_MONOTONIC in the file STOPWATCH_FILE, a line each: `ready NS` just before it says so, `term NS` when the
- * signal is there. With STOPWATCH_FLOOD it writes output as fast as it can instead, and is deaf to SIGTERM. */
+/* A worker that measures: it sends READY=1 (after STOPWATCH_DELAY_MS), waits for SIGTERM, and writes both times on
+ * CLOCK_MONOTONIC to the file STOPWATCH_FILE, a line each: `ready NS` just before READY=1, `term NS` at the signal.
+ * With STOPWATCH_FLOOD it writes output as fast as it can instead, and ignores SIGTERM. */
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -34,7 +34,7 @@ static void flood(void) {
 }
 
 int main(void) {
-  /* What is measured is when crank sends, not how long this program waits for a processor; refused without rights. */
+  /* Measures when crank sends, not how long this program waits for a processor; fails without the right to do so. */
   if (!getenv("STOPWATCH_FLOOD")) (void)sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){.sched_priority = 1});
   sigset_t set;
   sigemptyset(&set);

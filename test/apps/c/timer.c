@@ -1,6 +1,6 @@
 /*
  * Runs programs one after the other, with their output to /dev/null, and prints how long each takes from its start to its
- * end, in nanoseconds, a line each. A small program, because a fork of a large one would be in what it measures.
+ * end, in nanoseconds, a line each. A small program, because the fork of a large one would distort the result.
  *
  * usage: timer PROGRAM [ARGUMENT ...] [';' PROGRAM [ARGUMENT ...]] ...
  */

@@ -1,9 +1,9 @@
 /*
- * A fast worker for load tests and measurements, in one thread: a line `once` is answered with `VERSION PID` and the
- * connection closed, any other line is answered and the connection stays. On SIGTERM or SIGUSR2 it stops accepting, says
- * `bye` to those that stay (spread over -drain), and ends when the last has hung up.
+ * A fast worker for load tests and measurements, in one thread: it answers a line `once` with `VERSION PID` and closes the
+ * connection; it answers any other line and keeps the connection. On SIGTERM or SIGUSR2 it stops accepting, sends `bye`
+ * to its clients (spread over -drain), and exits when the last has disconnected.
  *
- * With -lines it says `line N` every MS milliseconds, N = 1, 2, 3 …, with SIZE bytes behind it.
+ * With -lines it prints `line N` every MS milliseconds, N = 1, 2, 3 …, followed by SIZE bytes.
  *
  * usage: worker [-drain MS] [-lines MS SIZE] VERSION
  */
@@ -70,7 +70,7 @@ static void hang_up(struct connection *connection) {
   connection_count--;
 }
 
-/* Answers are short and clients read them: what the socket does not take at once is lost, and the client counts it. */
+/* Answers are short and clients read them: what does not fit into the socket's buffer is lost, and the client counts it. */
 static void say(struct connection *connection, const char *text, size_t length) {
   while (send(connection->descriptor, text, length, MSG_NOSIGNAL) < 0 && errno == EINTR) continue;
 }
@@ -116,7 +116,7 @@ static void begin_drain(void) {
   close(LISTENER);
 }
 
-/* Says `bye` to as many as are due by now; those that have not asked for anything yet are answered first. */
+/* Sends `bye` to as many clients as are due; those without a request so far are answered first. */
 static void drain_more(void) {
   long long passed = (now_ns() - drain_began) / 1000000;
   size_t due = drain_ms == 0 || passed >= drain_ms ? SIZE_MAX : drain_total * (size_t)passed / (size_t)drain_ms;
@@ -132,14 +132,14 @@ static int watch_signals(void) {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGUSR2); /* as einhorn and its kin ask a worker to go */
+  sigaddset(&signals, SIGUSR2); /* the stop signal of einhorn and its relatives */
   if (sigprocmask(SIG_BLOCK, &signals, NULL) != 0) die("sigprocmask");
   int descriptor = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
   if (descriptor < 0) die("signalfd");
   return descriptor;
 }
 
-/* One write, so that the line is in the pipe as a whole or not at all (pipe(7), PIPE_BUF). Returns how long until the next. */
+/* One write, so that the line is written completely or not at all (pipe(7), PIPE_BUF). Returns the time until the next. */
 static int say_lines(void) {
   static long said;
   static long long next;

@@ -1,8 +1,8 @@
-"""A worker for tests as they are written for einhorn and its kin: it takes its socket from EINHORN_FD_0, answers every
-connection with one line, `VERSION PID`, and prints what happens to it.
+"""A worker for tests, written for einhorn and its relatives: it takes its socket from EINHORN_FD_0, answers every
+connection with one line, `VERSION PID`, and prints its signals.
 
 usage: worker.py VERSION [ack|ack-fd] [slow=SECONDS] [deaf] [deaf-to-term] [dies=FILE] [environment] [input]
-`ack`: acknowledges on the control socket; `ack-fd`: on the descriptor that is connected to it. `slow`: after that time. `deaf`: does not go by SIGUSR2. `dies=FILE`: exits with 3 as long as FILE is there.
+`ack`: acknowledges on the control socket; `ack-fd`: on the descriptor that is connected to it. `slow`: after that time. `deaf`: does not exit on SIGUSR2. `dies=FILE`: exits with 3 as long as FILE exists.
 """
 import json
 import os
@@ -15,7 +15,7 @@ version, habits = sys.argv[1], sys.argv[2:]
 
 
 def say(*words):
-    # One write: a handler may interrupt another line.
+    # One write, because a handler may interrupt another line.
     os.write(1, (" ".join(map(str, words)) + "\n").encode())
 
 

@@ -1,5 +1,5 @@
 # A worker for tests in Ruby: it takes its socket from EINHORN_FD_0, acknowledges on the control socket (einhyrningsins
-# answers that, einhorn hangs up without a word), answers every connection with `VERSION PID`, and goes by SIGUSR2.
+# answers that, einhorn just closes the connection), answers every connection with `VERSION PID`, and exits on SIGUSR2.
 #
 # usage: worker.rb VERSION
 require "json"

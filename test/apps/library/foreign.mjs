@@ -1,5 +1,5 @@
-// Tries all that crank/worker does with descriptors, in a process that they may not have been passed to, and says what came of
-// it, for Node, Bun and Deno.
+// Tries all calls of crank/worker that use descriptors, in a process that may not have got them, and prints the results,
+// for Node, Bun and Deno.
 import { createServer, Socket } from "node:net";
 import { handOver, listen, notify, ready, sockets, status, takeOver } from "crank/worker";
 

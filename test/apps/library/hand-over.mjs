@@ -1,6 +1,6 @@
-// A server that tries to hand over a connection of crank/worker when its client says so, for Node and Bun: "hand", "badly"
-// (by a name that is none), "secret" (behind TLS), "flood" (after 32 MiB that the client does not read), "paused" (after
-// something that is read, and that is not taken). Every other line comes back.
+// A server that tries to hand over a connection of crank/worker at its client's request, for Node and Bun: "hand", "badly"
+// (with an invalid name), "secret" (with TLS), "flood" (after 32 MiB that the client does not read), "paused" (with
+// received data that the stream has not delivered). It echoes every other line.
 import { createServer } from "node:net";
 import { TLSSocket } from "node:tls";
 import { handOver, listen, ready, takeOver } from "crank/worker";

@@ -1,5 +1,5 @@
-// Says which sockets crank/worker finds and what it leaves in the environment, and serves on two of them, for Node, Bun and
-// Deno. PORT is where it serves without crank.
+// Prints which sockets crank/worker finds and what it leaves in the environment, and serves on two of them, for Node, Bun
+// and Deno. Without crank it serves on PORT.
 import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import process from "node:process";

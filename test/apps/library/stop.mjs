@@ -1,5 +1,5 @@
-// A process that crank/worker tells when to stop, for Node, Bun and Deno. Its argument says what it does then: end, fail, or
-// stay until the file that its second argument names is there.
+// A process that crank/worker tells when to stop, for Node, Bun and Deno. Its argument selects what it does then: end, fail,
+// or stay until the file of its second argument exists.
 import { existsSync } from "node:fs";
 import process from "node:process";
 import { onStop } from "crank/worker";

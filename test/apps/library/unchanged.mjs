@@ -1,5 +1,5 @@
-// A server of any kind that knows nothing of crank, for crank/register. Its argument says which kind; VERSION is in every answer.
-// A request for /until/PATH is answered in two parts: the second one when that file is there.
+// A server of any kind that does not know crank, for crank/register. Its argument selects the kind; VERSION is in every answer.
+// A request for /until/PATH is answered in two parts, the second one when that file exists.
 import { existsSync, readFileSync } from "node:fs";
 import * as http from "node:http";
 import * as http2 from "node:http2";
@@ -18,7 +18,7 @@ const answer = async (request, response) => {
   return response.end(`${version}\n`);
 };
 
-/** Says back what it hears. */
+/** Echoes its input. */
 const echo = (socket) => {
   socket.on("error", () => {});
   socket.on("data", (bytes) => socket.write(`${version} ${bytes}`));

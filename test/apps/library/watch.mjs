@@ -1,5 +1,5 @@
-// A server that listens by itself, as one of a framework does, and is watched by crank/worker, for Node, Bun and Deno. It
-// answers when the file that its argument names is there.
+// A server that listens by itself, like a framework's, and is watched by crank/worker, for Node, Bun and Deno. It answers
+// when the file of its argument exists.
 import { existsSync } from "node:fs";
 import { createServer } from "node:http";
 import process from "node:process";

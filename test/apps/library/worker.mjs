@@ -1,6 +1,6 @@
-// A server of any kind that uses crank/worker, for Node, Bun and Deno. Its argument says which kind; VERSION is in every
-// answer; DRAIN holds the drain's options as JSON. A request for /until/PATH is answered in two parts: the second one when
-// that file is there.
+// A server of any kind that uses crank/worker, for Node, Bun and Deno. Its argument selects the kind; VERSION is in every
+// answer; DRAIN holds the drain's options as JSON. A request for /until/PATH is answered in two parts, the second one when
+// that file exists.
 import { existsSync, readFileSync } from "node:fs";
 import * as http from "node:http";
 import * as http2 from "node:http2";
@@ -22,7 +22,7 @@ const answer = async (request, response) => {
   return response.end(`${version}\n`);
 };
 
-/** Says back what it hears. */
+/** Echoes its input. */
 const echo = (socket) => {
   socket.on("error", () => {});
   socket.on("data", (bytes) => socket.write(`${version} ${bytes}`));
