@@ -72,7 +72,7 @@ describe("the exit status", () => {
     expect((await desk.run("crankctl", ["ps"], { CRANK_NAME: "" })).stderr).toContain("no service given");
   });
 
-  test("is 0 for the commands help and version, which say what the flags say", async () => {
+  test("is 0 for the commands help and version, which print the same as the flags", async () => {
     const said = async (...args: string[]) => {
       const ended = await desk.run("crankctl", args);
       expect(ended).toMatchObject({ status: 0, stderr: "" });
@@ -86,7 +86,7 @@ describe("the exit status", () => {
     expect(await desk.run("crankctl", ["help", "nosuch"])).toMatchObject({ status: 2, stdout: "" });
   });
 
-  test("is 2 for what other programs call a command, with the command that was meant", async () => {
+  test("is 2 for other programs' command names, with crankctl's name", async () => {
     for (const [other, meant] of [
       ["restart", "reload"],
       ["stop", "shutdown"],

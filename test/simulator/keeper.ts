@@ -246,7 +246,7 @@ export class SimulatedKeeper {
     ];
   }
 
-  // What the supervisor says -------------------------------------------------------------------------------------------
+  // Input from the supervisor ------------------------------------------------------------------------------------------
 
   #forgetBatch(): void {
     this.#decoder = new CommandDecoder();

@@ -1,5 +1,5 @@
 // What only a real keeper can show: the kernel's part of the protocol's rules. What both keepers do is in
-// the other conformance tests; sockets, spawned processes and execution in place are in keeper-*.test.ts.
+// the other conformance tests; sockets, spawned processes and re-execs are in ../real/.
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -67,15 +67,15 @@ describe("a start that fails", () => {
   const EACCES = 13;
   const ENAMETOOLONG = 36;
   const failures: Readonly<Record<string, readonly [Partial<CommandOf<"spawn">>, string, number]>> = {
-    "a directory that is gone": [{ cwd: "/nowhere" }, "chdir", ENOENT],
+    "a missing directory": [{ cwd: "/nowhere" }, "chdir", ENOENT],
     "a file that is not executable": [{ file: "/etc/passwd" }, "exec", EACCES],
     "a limit that does not exist": [{ limits: [99, 1, 1] }, "limit", EINVAL],
     "a soft limit above the hard one": [{ limits: [7, 20, 10] }, "limit", EINVAL],
     "a handle that is not open": [{ descriptors: [77, 5] }, "descriptor", EBADF],
-    "a notify socket in a directory that is gone": [{ notifyPath: "/nowhere/notify" }, "notify", ENOENT],
+    "a notify socket in a missing directory": [{ notifyPath: "/nowhere/notify" }, "notify", ENOENT],
     "an oom score that does not exist": [{ oomScore: 5000 }, "oom-score", EINVAL],
     "a death signal that does not exist": [{ deathSignal: 200 }, "death-signal", EINVAL],
-    "a socket to connect to that is not there": [{ connectFd: 9, connectPath: "/nowhere" }, "connect", ENOENT],
+    "a socket to connect to that does not exist": [{ connectFd: 9, connectPath: "/nowhere" }, "connect", ENOENT],
     "a path to connect to that is too long": [{ connectFd: 9, connectPath: "x".repeat(200) }, "connect", ENAMETOOLONG],
     "a descriptor to connect that no process can have": [{ connectFd: 2 ** 32 - 1 }, "descriptor", EBADF],
   };

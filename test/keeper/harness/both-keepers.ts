@@ -21,7 +21,7 @@ export const KEEPERS: readonly (readonly [string, Start])[] = [
 /** The handle of the control socket. */
 export const CONTROL = 2;
 
-/** A keeper with a control socket and one client that has said a line, which is consumed. */
+/** A keeper with a control socket and one client that has sent a line, which is consumed. */
 export type Served = {
   readonly keeper: KeeperUnderTest;
   readonly end: SupervisorEnd;
