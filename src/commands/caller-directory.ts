@@ -24,7 +24,7 @@ const ownDirectory = (): string => {
   } catch {
     if ((statusOf("/proc/self/cwd")?.links ?? 0) > 0) throw new UsageError(NOT_UTF8);
     throw new UsageError(
-      "the working directory was removed; change to another one, or give -cwd with an absolute path",
+      "working directory: it was removed. Change to another one, or give -cwd with an absolute path.",
     );
   }
 };

@@ -44,7 +44,9 @@ export const socketDirectories = (
 const userDirectories = (environment: Environment): Directories => {
   const { XDG_STATE_HOME = "", XDG_RUNTIME_DIR = "", HOME = "" } = environment;
   if (!hasHome(environment))
-    throw new UsageError("-prefix is missing: it cannot be derived, because neither HOME nor XDG_STATE_HOME is set");
+    throw new UsageError(
+      "-prefix: missing, and it cannot be derived, because neither HOME nor XDG_STATE_HOME is set. Give it, or set HOME.",
+    );
   const state = `${isAbsolute(XDG_STATE_HOME) ? XDG_STATE_HOME : `${HOME}/.local/state`}/crank`;
   return { state, runtime: isAbsolute(XDG_RUNTIME_DIR) ? `${XDG_RUNTIME_DIR}/crank` : state };
 };

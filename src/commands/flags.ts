@@ -53,11 +53,15 @@ export type ParsedFlags<T extends FlagTable> = {
   readonly help: boolean;
 };
 
-/** The command line is wrong; `message` is a sentence to show, and the exit status is 2. */
+/** The command line is wrong, and the exit status is 2. `message`: `what: why`, or `what: why. What to do.` */
 export class UsageError extends Error {
   override readonly name = "UsageError";
   readonly code = "usage";
 }
+
+/** The message with what to do: if it does not say that itself, the help text of `command` is named. */
+export const withAdvice = (message: string, command: string): string =>
+  /[.?]$/.test(message) ? message : `${message}. Try '${command} -help'.`;
 
 /** Where flags may stand: until the first operand (as in Go), or also between operands. */
 export type Placement = "first" | "anywhere";
@@ -94,7 +98,7 @@ export const parseFlags = <T extends FlagTable>(
       continue;
     }
     const text = given ?? args[++at];
-    if (text === undefined) throw new UsageError(`-${name} needs a value: -${name} ${flag.argument}`);
+    if (text === undefined) throw new UsageError(`-${name}: its value is missing. Write -${name} ${flag.argument}.`);
     store(values, name, flag, readFlag(`-${name}`, flag, text));
   }
   operands.push(...args.slice(at));
@@ -111,7 +115,10 @@ const split = (arg: string): { name: string; given: string | undefined } => {
   const bare = arg.slice(arg.startsWith("--") ? 2 : 1);
   const equals = bare.indexOf("=");
   const name = equals < 0 ? bare : bare.slice(0, equals);
-  if (name === "" || name.startsWith("-")) throw new UsageError(`${JSON.stringify(arg)} is not a flag`);
+  if (name === "" || name.startsWith("-"))
+    throw new UsageError(
+      `${JSON.stringify(arg)}: not a flag. Flags have one dash or two; arguments that begin with a dash follow --.`,
+    );
   return { name, given: equals < 0 ? undefined : bare.slice(equals + 1) };
 };
 
@@ -167,14 +174,16 @@ const parsedValue = (label: string, flag: ValuedFlag, text: string): unknown => 
 const readSwitch = (name: string, text: string): boolean => {
   if (/^(1|t|true)$/i.test(text)) return true;
   if (/^(0|f|false)$/i.test(text)) return false;
-  throw new UsageError(`-${name} takes no value; -${name}=false turns it off, not ${JSON.stringify(text)}`);
+  throw new UsageError(
+    `-${name} ${JSON.stringify(text)}: it is a switch. Write -${name}, or -${name}=false to turn it off.`,
+  );
 };
 
 const unknown = (name: string, names: readonly string[]): string => {
   if (/^\d/.test(name)) return `-${name.slice(0, 20)}: negative value not allowed`;
   const near = nearest(name, names);
-  const hint = near === null ? "" : `; did you mean -${near}?`;
-  return `no such flag ${/^[\w.-]+$/.test(name) ? `-${name}` : JSON.stringify(`-${name}`)}${hint}`;
+  const hint = near === null ? "" : `. Did you mean -${near}?`;
+  return `${/^[\w.-]+$/.test(name) ? `-${name}` : JSON.stringify(`-${name}`)}: no such flag${hint}`;
 };
 
 /** The name that was probably meant: one that begins with `typed`, or is at most two edits away; null for none. */

@@ -30,7 +30,7 @@ type RunFlags = FlagValues<typeof RUN_FLAGS>;
 export const runParams = (flags: RunFlags, command: readonly string[], cwd: () => string): RunParams => {
   const params = specParams(flags);
   if (params.stopSignal !== undefined && params.stopSteps !== undefined)
-    throw new UsageError("-stop-signal and -stop-steps exclude each other: the first step is the stop signal");
+    throw new UsageError("-stop-signal: excludes -stop-steps, whose first step is the stop signal. Omit one of them.");
   return { ...params, ...requestParams(flags, command), ...directories(params.cwd, command[0], cwd) };
 };
 
@@ -55,7 +55,8 @@ type Entries = Readonly<Record<string, unknown>>;
 const merged = (before: Entries = {}, given: readonly Entries[]): Entries => {
   const entries = new Map(Object.entries(before));
   for (const [name, value] of given.flatMap(Object.entries<unknown>)) {
-    if (Object.hasOwn(before, name)) throw new UsageError(`${name} is both set with -env and unset with -unset-env`);
+    if (Object.hasOwn(before, name))
+      throw new UsageError(`-env ${name}: it is unset with -unset-env too. Omit one of them.`);
     entries.set(name, value);
   }
   return Object.fromEntries(entries);

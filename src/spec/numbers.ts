@@ -63,22 +63,22 @@ export const readSize = (label: string, text: string, maxBytes: number): number 
 };
 
 const mustBe = (label: string, what: string, text: string): ValueError =>
-  new ValueError(`${label} must be ${what}, not ${JSON.stringify(text)}`);
+  new ValueError(`${label} ${JSON.stringify(text)}: must be ${what}`);
 
 /** `unit` is that of the bounds; "" if the text is in the same. */
 const within = (label: string, text: string, value: number, min: number | null, max: number, unit = ""): number => {
   if (min !== null && value < min) {
     const bound = min === 0 ? "not be negative" : `be at least ${min}${unit}`;
-    throw new ValueError(`${label} must ${bound}, but is ${text}`);
+    throw new ValueError(`${label} ${text}: must ${bound}`);
   }
-  if (value > max) throw new ValueError(`${label} must be at most ${max}${unit}, but is ${text}`);
+  if (value > max) throw new ValueError(`${label} ${text}: must be at most ${max}${unit}`);
   return value;
 };
 
 /** Reads one of these words. Throws ValueError. */
 export const readChoice = (label: string, text: string, choices: readonly string[]): string => {
   if (choices.includes(text)) return text;
-  throw new ValueError(`${label} must be ${orList(choices)}, not ${JSON.stringify(text)}`);
+  throw new ValueError(`${label} ${JSON.stringify(text)}: must be ${orList(choices)}`);
 };
 
 const orList = (words: readonly string[]): string =>

@@ -23,7 +23,7 @@ export const readValue = (setting: Kind, label: string, text: string): unknown =
     case "octal":
       return octal(label, text);
     case "directory":
-      if (text === "") throw new ValueError(`${label} must not be empty`);
+      if (text === "") throw new ValueError(`${label} "": must not be empty`);
       return text;
     case "text":
     case "word":
@@ -58,7 +58,7 @@ const duration = (setting: Extract<Kind, { kind: "duration" }>, label: string, t
   const ms = readSeconds(label, text, { min, max });
   if (ms <= 0 && none !== undefined) return none === "kept" ? undefined : null;
   if (ms < least && because !== undefined)
-    throw new ValueError(`${label} must be at least ${seconds(least)}: ${because}`);
+    throw new ValueError(`${label} ${text}: must be at least ${seconds(least)}, because ${because}`);
   return ms;
 };
 
@@ -66,7 +66,7 @@ const seconds = (ms: number): string => `${ms / 1000} second${ms === 1000 ? "" :
 
 const octal = (label: string, text: string): number => {
   if (!/^0?[0-7]{1,3}$/.test(text))
-    throw new ValueError(`${label} must be octal, from 0 to 777, not ${JSON.stringify(text)}`);
+    throw new ValueError(`${label} ${JSON.stringify(text)}: must be octal, from 0 to 777`);
   return Number.parseInt(text, 8);
 };
 
@@ -76,8 +76,8 @@ const stopSteps = (label: string, text: string): StepParams[] =>
     const [, signal, time] = /^([A-Za-z0-9+-]+)(?:@(.+))?$/.exec(step.trim()) ?? [];
     const after = time === undefined && index === 0 ? 0 : readDuration(time ?? "");
     if (signal === undefined || after === null)
-      throw new ValueError(`${label}: ${JSON.stringify(step)} is not a step; write SIGNAL@SECONDS, as in SIGTERM@3`);
-    if (after > MAX_SECONDS * 1000) throw new ValueError(`${label}: ${step} is later than ${MAX_SECONDS} seconds`);
+      throw new ValueError(`${label} ${JSON.stringify(step)}: not a step. Write SIGNAL@SECONDS, as in SIGTERM@3.`);
+    if (after > MAX_SECONDS * 1000) throw new ValueError(`${label} ${step}: must be at most ${MAX_SECONDS} seconds`);
     return { signal, after };
   });
 
@@ -89,7 +89,7 @@ const readiness = (label: string, text: string): ReadyParams => {
   const asked = check(text);
   if (asked !== null) return asked;
   throw new ValueError(
-    `${label}: ${JSON.stringify(text)} is not notify, ack, delay:SEC, tcp, http:PATH (as in http:/healthz) or exec:COMMAND`,
+    `${label} ${JSON.stringify(text)}: must be notify, ack, delay:SEC, tcp, http:PATH (as in http:/healthz) or exec:COMMAND`,
   );
 };
 
@@ -101,7 +101,7 @@ const liveness = (label: string, text: string): LiveParams => {
   const asked = check(text);
   if (asked !== null) return asked;
   throw new ValueError(
-    `${label}: ${JSON.stringify(text)} is not http:PATH (as in http:/healthz), exec:COMMAND, tcp, watchdog:SEC or off`,
+    `${label} ${JSON.stringify(text)}: must be http:PATH (as in http:/healthz), exec:COMMAND, tcp, watchdog:SEC or off`,
   );
 };
 
@@ -121,7 +121,7 @@ const durationAfter = (beginning: string, text: string): number | null => {
 
 const environmentEntry = (label: string, text: string): Record<string, string> => {
   const equals = text.indexOf("=");
-  if (equals < 1) throw new ValueError(`${label}: ${JSON.stringify(text)} is not NAME=VALUE`);
+  if (equals < 1) throw new ValueError(`${label} ${JSON.stringify(text)}: must be NAME=VALUE`);
   return { [text.slice(0, equals)]: text.slice(equals + 1) };
 };
 
@@ -129,6 +129,6 @@ const limitsEntry = (label: string, text: string): Record<string, number | null>
   const match = /^(?:RLIMIT_)?([a-z]+)=(\d{1,15}|unlimited|infinity)$/i.exec(text);
   const [, name, value] = match ?? [];
   if (name === undefined || value === undefined)
-    throw new ValueError(`${label}: ${JSON.stringify(text)} is not NAME=N, as in nofile=65536 or core=unlimited`);
+    throw new ValueError(`${label} ${JSON.stringify(text)}: must be NAME=N, as in nofile=65536 or core=unlimited`);
   return { [name.toLowerCase()]: /^\d/.test(value) ? Number(value) : null };
 };

@@ -77,7 +77,7 @@ test("output that cannot be written is an error", async () => {
     stderr: "pipe",
   });
   expect(await child.exited).toBe(1);
-  expect(await new Response(child.stderr).text()).toBe("ERROR: cannot write the output: ENOSPC\n");
+  expect(await new Response(child.stderr).text()).toBe("crankctl ps: cannot write the output: ENOSPC\n");
   closeSync(full);
 });
 
@@ -107,7 +107,10 @@ describe("kill, scale, rollback, reload, shutdown, history, info and status", ()
     expect(await asked("reload")).toEqual([0, "Started successfully\n", {}]);
     expect(await asked("shutdown")).toEqual([0, "Shutting down, workers left: 2\n", {}]);
     expect(await asked("shutdown", "-wait")).toEqual([0, "Shut down\n", { wait: true }]);
-    expect(await desk.ctl("kill")).toMatchObject({ status: 2, stderr: expect.stringContaining("no worker selected") });
+    expect(await desk.ctl("kill")).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining("worker: none selected"),
+    });
   });
 
   test("show the answer for people and as JSON", async () => {

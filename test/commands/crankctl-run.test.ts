@@ -69,7 +69,7 @@ describe("run", () => {
     expect(ended.status).toBe(1);
     expect(ended.stdout).toBe("Exited with code: 3\n");
     expect(ended.stderr).toBe(
-      "ERROR: command failed: Exited with code: 3\nLast lines of worker 8 (pid 52):\n  | first\n  | \\x1b]0;title\\x07last \\x9b31m words\n",
+      "crankctl: Exited with code: 3\nLast lines of worker 8 (pid 52):\n  | first\n  | \\x1b]0;title\\x07last \\x9b31m words\n",
     );
     const json = await desk.ctl("run", "-wait", "-json", "ruby");
     expect([json.status, JSON.parse(json.stdout)]).toEqual([1, { error: FAILURE }]);
@@ -80,7 +80,7 @@ describe("run", () => {
     expect(await desk.ctl("run")).toEqual({
       status: 1,
       stdout: "Failed to start: New process is already being started\n",
-      stderr: "ERROR: command failed: New process is already being started\n",
+      stderr: "crankctl: New process is already being started\n",
     });
   });
 
@@ -147,6 +147,6 @@ test("run reports a failure only once on each output", async () => {
   expect(await desk.ctl("run", "-wait", "ruby")).toEqual({
     status: 1,
     stdout: "Failed to start: not ready within 1 s\n",
-    stderr: "ERROR: command failed: not ready within 1 s\n",
+    stderr: "crankctl: not ready within 1 s\n",
   });
 });

@@ -37,7 +37,7 @@ describe("crankx", () => {
       "For web-1\nStarted successfully\nFor web-2-bad\nFailed to start: Manager is shutting down\n",
     );
     expect(ended.stderr).toBe(
-      "ERROR: command failed: Manager is shutting down\ncrankx: 1 of 4 services failed: web-2-bad; not done: web-3, web-4\n",
+      "crankctl: Manager is shutting down\ncrankx: 1 of 4 services failed: web-2-bad; not done: web-3, web-4\n",
     );
   });
 

@@ -39,8 +39,8 @@ describe("the files of a service are", () => {
   });
 
   test("unknown without a home directory, with an error that names what is missing", () => {
-    expect(() => directoriesFor("web", undefined, {}, at(1000))).toThrow("-prefix is missing");
-    expect(() => directoriesFor("web", undefined, { HOME: "here" }, at(1000))).toThrow("-prefix is missing");
+    expect(() => directoriesFor("web", undefined, {}, at(1000))).toThrow("-prefix: missing");
+    expect(() => directoriesFor("web", undefined, { HOME: "here" }, at(1000))).toThrow("-prefix: missing");
   });
 });
 

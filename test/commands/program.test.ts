@@ -53,7 +53,7 @@ describe("output", () => {
     desk.serve("web", (_, reply) => reply.result([WORKER]));
     const ended = (words: string) => run(["sh", "-c", `${CRANKCTL} ${words}`]);
     const closed = "cannot write the output: standard output is closed\n";
-    expect(await ended("ps >&-")).toEqual({ status: 1, stdout: "", stderr: `ERROR: ${closed}` });
+    expect(await ended("ps >&-")).toEqual({ status: 1, stdout: "", stderr: `crankctl ps: ${closed}` });
     expect(await ended("-version >&-")).toEqual({ status: 1, stdout: "", stderr: `crankctl: ${closed}` });
     expect(await ended("ps >&- 2>&- <&-")).toEqual({ status: 1, stdout: "", stderr: "" });
     expect(await ended("-version >/dev/full")).toEqual({
@@ -93,7 +93,7 @@ describe("a program with a fatal error", () => {
     });
     expect(await there("run -- true")).toMatchObject({
       status: 2,
-      stderr: expect.stringContaining("the working directory was removed"),
+      stderr: expect.stringContaining("working directory: it was removed"),
     });
   });
 });

@@ -118,7 +118,7 @@ describe("a socket's answer", () => {
     });
     const ended = await desk.ctl(...args);
     expect(ended.status).toBe(1);
-    expect(ended.stderr).toMatch(/^ERROR: command failed: .{1,300}\n$/);
+    expect(ended.stderr).toMatch(/^crankctl[a-z ]*: .{1,300}\n$/);
   });
 
   test("has a time limit for a quick request, and none for a rollout", async () => {

@@ -26,14 +26,14 @@ describe("a duration", () => {
       { signal: "TERM", after: 500 },
       { signal: "KILL", after: 300_000 },
     ]);
-    for (const text of ["delay:-1", "delay:1x", "delay:"]) expect(() => read("ready", text)).toThrow("is not notify");
-    expect(() => read("stop-steps", "TERM,KILL@-1")).toThrow('"KILL@-1" is not a step');
+    for (const text of ["delay:-1", "delay:1x", "delay:"]) expect(() => read("ready", text)).toThrow("must be notify");
+    expect(() => read("stop-steps", "TERM,KILL@-1")).toThrow('"KILL@-1": not a step');
   });
 
   test("has bounds in seconds", () => {
-    expect(() => read("probe-timeout", "2h")).toThrow("-probe-timeout must be at most 3600 s, but is 2h");
-    expect(() => read("memory-interval", "300ms")).toThrow("-memory-interval must be at least 1 s, but is 300ms");
-    expect(() => read("max-age", "999ms")).toThrow("-max-age must be at least 1 second: workers");
+    expect(() => read("probe-timeout", "2h")).toThrow("-probe-timeout 2h: must be at most 3600 s");
+    expect(() => read("memory-interval", "300ms")).toThrow("-memory-interval 300ms: must be at least 1 s");
+    expect(() => read("max-age", "999ms")).toThrow("-max-age 999ms: must be at least 1 second, because workers");
   });
 });
 
@@ -50,12 +50,12 @@ test.each<[string, unknown]>([
 });
 
 test.each([
-  ["1.5", "-max-memory must be a whole number of MB, or a size such as 512M or 2G, not"],
+  ["1.5", '-max-memory "1.5": must be a whole number of MB, or a size such as 512M or 2G'],
   ["2g", "must be a whole number of MB"],
   ["", "must be a whole number of MB"],
-  ["-1M", "-max-memory must not be negative, but is -1M"],
-  ["2T", "-max-memory must be at most 1048576 MB, but is 2T"],
-  ["1048577", "-max-memory must be at most 1048576, but is 1048577"],
+  ["-1M", "-max-memory -1M: must not be negative"],
+  ["2T", "-max-memory 2T: must be at most 1048576 MB"],
+  ["1048577", "-max-memory 1048577: must be at most 1048576"],
 ])("a size of %p is refused: %s", (text, sentence) => {
   expect(() => read("max-memory", text)).toThrow(sentence);
 });

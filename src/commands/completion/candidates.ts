@@ -6,6 +6,7 @@ import { COMMANDS, TOP_FLAGS } from "../crankctl/main.ts";
 import { SHELLS } from "../crankctl/shells/command.ts";
 import { CRANKX_FLAGS } from "../crankx/main.ts";
 import type { Flag, FlagTable, Placement } from "../flags.ts";
+import { SPEC_FLAGS } from "../spec-flags.ts";
 
 /** A word for the shell to offer, and what it is. */
 export type Candidate = { readonly value: string; readonly about: string };
@@ -29,6 +30,9 @@ export type Wanted = {
   readonly given: Readonly<Record<string, string>>;
 };
 
+/** With those of its first command. */
+const ALL_CRANK_FLAGS: FlagTable = { ...SPEC_FLAGS, ...CRANK_FLAGS };
+
 type Grammar = { readonly flags: FlagTable; readonly placement: Placement };
 
 /** Words before the one that is completed, the word itself, and the flags that were found so far. */
@@ -44,7 +48,7 @@ export const wanted = (words: readonly string[]): Wanted | null => {
   const line: Line = { before: rest.slice(0, -1), typed: rest.at(-1) ?? "", given: {} };
   switch (program.slice(program.lastIndexOf("/") + 1)) {
     case "crank":
-      return onLine({ flags: CRANK_FLAGS, placement: "first" }, line, ({ atFlags }) => atFlags());
+      return onLine({ flags: ALL_CRANK_FLAGS, placement: "first" }, line, ofCommandLine);
     case "crankctl":
       return afterCrankctl(line);
     case "crankx":
@@ -67,12 +71,18 @@ const afterCrankctl = (line: Line): Wanted =>
 
 const afterCommand = ({ flags, placement, operands: kind }: Command, line: Line): Wanted =>
   onLine({ flags, placement }, line, ({ operands, typed, given, atFlags }) => {
-    if (kind === "command") {
-      return { from: { kind: operands.length === 0 ? "command" : "files" }, lead: "", typed, given };
-    }
+    if (kind === "command") return ofCommandLine({ operands, typed, given });
     if (kind === undefined || operands.length > 0) return atFlags();
     return ofOperands(kind, typed, given);
   });
+
+/** The program, and then its arguments. */
+const ofCommandLine = ({ operands, typed, given }: Omit<AtOperand, "atFlags">): Wanted => ({
+  from: { kind: operands.length === 0 ? "command" : "files" },
+  lead: "",
+  typed,
+  given,
+});
 
 const ofOperands = (kind: Exclude<Operands, "command">, typed: string, given: Line["given"]): Wanted => {
   switch (kind) {

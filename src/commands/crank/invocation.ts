@@ -13,7 +13,7 @@ import type { Bind, LogFormat, Settings, Verbosity } from "../../supervisor/stat
 import { VERSION } from "../../version.ts";
 import { type Directories, directoriesFor, type System } from "../directories.ts";
 import { helpText } from "../flag-help.ts";
-import { type FlagValues, parseFlags, UsageError } from "../flags.ts";
+import { type FlagValues, parseFlags, UsageError, withAdvice } from "../flags.ts";
 import { runParams } from "../run-flags.ts";
 import { isServiceName } from "../service-name.ts";
 import { givenDefaults, SPEC_FLAGS } from "../spec-flags.ts";
@@ -48,7 +48,12 @@ export const crankInvocation = (
     };
   } catch (error) {
     if (!(error instanceof UsageError || error instanceof AddressError || error instanceof SpecError)) throw error;
-    return { kind: "say", sink: "stderr", text: `crank: ${error.message}\nTry 'crank -help'.\n`, status: WRONG_USAGE };
+    return {
+      kind: "say",
+      sink: "stderr",
+      text: `${withAdvice(`crank: ${error.message}`, "crank")}\n`,
+      status: WRONG_USAGE,
+    };
   }
 };
 
@@ -94,7 +99,9 @@ const firstSpec = (
   }
   const given = SPEC_ROWS.find(([flag]) => flags[flag] !== undefined && !Object.hasOwn(CRANK_FLAGS, flag));
   if (given !== undefined)
-    throw new UsageError(`-${given[0]} is for a command: crank [flags] -- COMMAND, or crankctl run`);
+    throw new UsageError(
+      `-${given[0]}: it is for a command, and there is none. Write crank [flags] -- COMMAND, or use crankctl run.`,
+    );
   return null;
 };
 
@@ -125,13 +132,15 @@ const settingsFrom = (flags: Flags, directories: Directories | null, { environme
   const name = flags.name ?? "";
   if (name !== "" && !isServiceName(name))
     throw new UsageError(
-      `-name ${JSON.stringify(name)} is not a file name: it must not contain slashes or spaces, nor begin with a dot`,
+      `-name ${JSON.stringify(name)}: must be a file name without slashes and spaces that does not begin with a dot`,
     );
   const base = directories === null ? null : `${directories.runtime}/${name}`;
   const control = controlFrom(flags.ctl ?? (base === null ? undefined : `unix://${base}.ctl`), environment, cwd);
   const conf = flags.conf ?? (directories === null ? undefined : `${directories.state}/${name}.conf`);
   if (conf === undefined)
-    throw new UsageError("-conf is missing: the record of good runs; or give -name, which sets it");
+    throw new UsageError(
+      "-conf: missing, so there is no place for the record of good runs. Give it, or -name, which sets it.",
+    );
   const recordPath = absolute(conf, cwd);
   return {
     program: "crank",
@@ -170,8 +179,17 @@ const absolute = (path: string, cwd: string): string =>
 
 const runDirectoryBeside = (path: string): string => `${path.replace(/\.(ctl|conf)$/, "")}.run`;
 
+const parsedBind = (uri: string): ReturnType<typeof parseUri> => {
+  try {
+    return parseUri(uri);
+  } catch (error) {
+    if (error instanceof AddressError) throw new UsageError(`-bind ${error.message}`, { cause: error });
+    throw error;
+  }
+};
+
 const bindFrom = (uri: string, index: number, cwd: string): Bind => {
-  const { address, options, name } = parseUri(uri);
+  const { address, options, name } = parsedBind(uri);
   return {
     uri,
     // A passed socket already has a name.
@@ -186,13 +204,14 @@ const controlFrom = (
   environment: Environment,
   cwd: string,
 ): NonNullable<Settings["control"]> => {
-  if (uri === undefined) throw new UsageError("-ctl is missing: the control socket; or give -name, which sets it");
+  if (uri === undefined)
+    throw new UsageError("-ctl: missing, so there is no control socket. Give it, or -name, which sets it.");
   const parsed = parseUri(uri);
   const { address } = parsed;
   const options = controlOptions(uri, parsed);
   if (address.kind === "internet" && address.transport === "tcp") {
     if ((environment.CRANK_CTL_TOKEN ?? "") === "")
-      throw new UsageError(`-ctl ${uri}: a tcp address requires a secret; set CRANK_CTL_TOKEN`);
+      throw new UsageError(`-ctl ${uri}: a tcp address requires a secret. Set CRANK_CTL_TOKEN.`);
     return { uri, address, options };
   }
   if (address.kind !== "unix" || address.type !== "stream")
@@ -216,12 +235,13 @@ const metricsFrom = (uri: string, cwd: string): NonNullable<Settings["metrics"]>
 const logFormat = (flags: Flags): LogFormat => {
   const format = flags["log-format"] ?? "text";
   if (flags.syslog === true && format !== "text")
-    throw new UsageError(`-syslog has only the text format; omit -log-format ${format}`);
+    throw new UsageError(`-log-format ${format}: -syslog has only the text format. Omit one of them.`);
   return format;
 };
 
 const verbosity = (flags: Flags): Verbosity => {
-  if (flags.quiet === true && flags.verbose === true) throw new UsageError("-quiet and -verbose exclude each other");
+  if (flags.quiet === true && flags.verbose === true)
+    throw new UsageError("-quiet: excludes -verbose. Omit one of them.");
   if (flags.quiet === true) return "quiet";
   return flags.verbose === true ? "verbose" : "normal";
 };

@@ -71,7 +71,13 @@ export const command = <const T extends FlagTable>(definition: Definition<T>): C
   return { name, summary, flags, placement, operands, prepare };
 };
 
-/** For commands that take flags only. Throws UsageError. */
-export const refuseOperands = (operands: readonly string[]): void => {
-  if (operands.length > 0) throw new UsageError(`unexpected argument ${JSON.stringify(operands[0])}`);
+/** For commands that take flags only. `instead`: the flag whose value a number was meant to be. Throws UsageError. */
+export const refuseOperands = (operands: readonly string[], instead?: string): void => {
+  const [first] = operands;
+  if (first === undefined) return;
+  const isNumber = /^\d+$/.test(first);
+  const flag = isNumber ? instead : /^[\w.-]+$/.test(first) ? "-name" : undefined;
+  const purpose = isNumber ? "" : " for a service of this name";
+  const advice = flag === undefined ? "" : `. Write ${flag} ${first}${purpose}.`;
+  throw new UsageError(`${JSON.stringify(first)}: unexpected argument${advice}`);
 };

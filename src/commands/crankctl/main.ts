@@ -8,7 +8,7 @@ import {
 } from "../../control/client.ts";
 import { VERSION } from "../../version.ts";
 import { helpText } from "../flag-help.ts";
-import { nearest, parseFlags, UsageError } from "../flags.ts";
+import { nearest, parseFlags, UsageError, withAdvice } from "../flags.ts";
 import { type Output, OutputError } from "../output.ts";
 import { noServiceText } from "../services.ts";
 import { escapeControls, safeJson } from "../terminal.ts";
@@ -59,6 +59,8 @@ export const EXIT = { done: 0, failed: 1, wrongUsage: 2, noCrank: 3 } as const;
 export type Plan =
   | {
       readonly kind: "act";
+      /** `crankctl ps`. */
+      readonly label: string;
       readonly flags: CommonFlags;
       readonly action: Action;
       /** It finds the services itself: no service needs to be named. */
@@ -87,12 +89,14 @@ export const planFor = (args: readonly string[], environment: Environment): Plan
   if (before.help) return { kind: "say", text: topHelp() };
   if (before.flags.version === true) return { kind: "say", text: `crankctl ${VERSION}\n` };
   const [name, ...rest] = before.operands;
-  if (name === undefined) throw new UsageError("crankctl: command missing");
+  if (name === undefined) throw new UsageError("crankctl: command: missing");
   const found = COMMANDS.find((command) => command.name === name);
   if (found === undefined) throw new UsageError(`crankctl: ${unknownCommand(name)}`);
   const inFront = args.slice(0, args.length - before.operands.length).filter((arg) => arg !== "--");
   const prepared = labelled(`crankctl ${name}`, () => found.prepare([...inFront, ...rest], environment));
-  return "help" in prepared ? { kind: "say", text: prepared.help } : { kind: "act", ...prepared };
+  return "help" in prepared
+    ? { kind: "say", text: prepared.help }
+    : { kind: "act", label: `crankctl ${name}`, ...prepared };
 };
 
 const labelled = <T>(label: string, work: () => T): T => {
@@ -120,6 +124,8 @@ const explainMissing = async (flags: CommonFlags, environment: Environment): Pro
 };
 
 export type Surroundings = {
+  /** What messages begin with, `crankctl ps`. */
+  readonly label: string;
   readonly out: Output;
   readonly err: Output;
   /** Explains that there is no such service; null: the error says enough. */
@@ -131,7 +137,7 @@ export const act = async (
   action: Action,
   address: ControlAddress,
   flags: CommonFlags,
-  { out, err, missing }: Surroundings,
+  { label, out, err, missing }: Surroundings,
 ): Promise<number> => {
   const isJson = flags.json === true;
   try {
@@ -142,7 +148,7 @@ export const act = async (
     if (isJson && error instanceof CallError) out.write(`${safeJson({ error: error.rpc })}\n`);
     const isMissing = error instanceof ConnectError && error.code === "ENOENT";
     const explained = isMissing ? await missing?.() : null;
-    err.write(`ERROR: ${escapeControls(explained ? `couldn't connect: ${explained}` : reason.message)}\n`);
+    err.write(`${escapeControls(`${label}: ${explained ? `couldn't connect: ${explained}` : reason.message}`)}\n`);
     return reason.status;
   }
 };
@@ -150,7 +156,7 @@ export const act = async (
 const failure = (error: unknown): { message: string; status: number } | null => {
   if (error instanceof ConnectError) return { message: `couldn't connect: ${error.message}`, status: EXIT.noCrank };
   if (FAILURES.some((kind) => error instanceof kind) && error instanceof Error)
-    return { message: `command failed: ${error.message}`, status: EXIT.failed };
+    return { message: error.message, status: EXIT.failed };
   return error instanceof OutputError ? { message: error.message, status: EXIT.failed } : null;
 };
 
@@ -158,7 +164,7 @@ const failure = (error: unknown): { message: string; status: number } | null => 
 const strangeAnswer = (error: unknown): { message: string; status: number } | null =>
   error instanceof TypeError || error instanceof RangeError
     ? {
-        message: "command failed: the answer is not one of crank. Check which program listens on that socket.",
+        message: "control socket: the answer is not one of crank. Check which program listens there.",
         status: EXIT.failed,
       }
     : null;
@@ -186,7 +192,7 @@ export const crankctl = async (
         ? NOWHERE
         : await labelledLater("crankctl", () => controlAddress(plan.flags, environment));
       const missing = () => explainMissing(plan.flags, environment);
-      return await act(plan.action, address, plan.flags, { out, err, missing });
+      return await act(plan.action, address, plan.flags, { label: plan.label, out, err, missing });
     }
     out.write(plan.text);
     return EXIT.done;
@@ -200,7 +206,7 @@ export const crankctl = async (
 /** The message for wrong usage. */
 export const usageMessage = (error: UsageError): string => {
   const about = /^[\w ]+/.exec(error.message)?.[0] ?? "crankctl";
-  return `${escapeControls(error.message)}\nTry '${about} -help'.\n`;
+  return `${escapeControls(withAdvice(error.message, about))}\n`;
 };
 
 const unknownCommand = (name: string): string => {

@@ -46,7 +46,7 @@ export const controlAddress = async (flags: CommonFlags, environment: Environmen
   const running = await runningServices(directories);
   const [only] = running;
   if (only !== undefined && running.length === 1) return { kind: "unix", path: only.path };
-  throw new UsageError(`no service given: use -name NAME or -ctl URI. ${runningText(running, directories)}`);
+  throw new UsageError(`service: none given. Use -name NAME or -ctl URI. ${runningText(running, directories)}`);
 };
 
 /** The directories in which the control sockets are looked for. */
@@ -60,7 +60,7 @@ const addressOf = (uri: string, environment: Environment): ControlAddress => {
     throw new UsageError(`-ctl ${uri}: a control socket must be a unix or tcp stream`);
   const token = environment.CRANK_CTL_TOKEN ?? "";
   if (token === "")
-    throw new UsageError(`-ctl ${uri}: a tcp control socket requires a secret; set CRANK_CTL_TOKEN to that of crank`);
+    throw new UsageError(`-ctl ${uri}: a tcp control socket requires a secret. Set CRANK_CTL_TOKEN to that of crank.`);
   return { kind: "tcp", host: address.host === "" ? "localhost" : address.host, port: address.port, token };
 };
 
@@ -68,7 +68,7 @@ const parsed = (uri: string) => {
   try {
     return parseUri(uri).address;
   } catch (error) {
-    if (error instanceof AddressError) throw new UsageError(`-ctl: ${error.message}`, { cause: error });
+    if (error instanceof AddressError) throw new UsageError(`-ctl ${error.message}`, { cause: error });
     throw error;
   }
 };

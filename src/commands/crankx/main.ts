@@ -60,10 +60,10 @@ const perform = async (
     return EXIT.done;
   }
   if (plan.findsServices)
-    throw new UsageError(`crankx: cannot run ${rest[0]}; use crankctl ${rest[0]} ${prefix}, which shows all services`);
+    throw new UsageError(`crankx: ${rest[0]}: it finds the services itself. Use crankctl ${rest[0]}.`);
   for (const flag of ["ctl", "name", "prefix"] as const) {
     if (plan.flags[flag] !== undefined)
-      throw new UsageError(`crankx: -${flag} is not allowed: PREFIX selects the services`);
+      throw new UsageError(`crankx: -${flag}: not allowed, because PREFIX selects the services. Omit it.`);
   }
   const services = servicesOf(prefix, directoriesOf(flags, environment));
   if (typeof services === "string") {

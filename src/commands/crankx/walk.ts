@@ -45,7 +45,7 @@ const summary = (total: number, failed: readonly Failed[], skipped: readonly str
 
 const plainly = async (service: Service, { plan, out, err }: Walk): Promise<number> => {
   heading(service, plan, out, err);
-  return await act(plan.action, { kind: "unix", path: service.path }, plan.flags, { out, err });
+  return await act(plan.action, { kind: "unix", path: service.path }, plan.flags, { label: plan.label, out, err });
 };
 
 const collected = async (service: Service, walk: Walk, board: Board | null): Promise<number> => {

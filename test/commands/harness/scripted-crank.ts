@@ -38,7 +38,7 @@ export class Desk {
   }
 
   /** Starts an installed command. */
-  start(program: "crankctl" | "crankx", args: readonly string[], env: Record<string, string> = {}) {
+  start(program: "crank" | "crankctl" | "crankx", args: readonly string[], env: Record<string, string> = {}) {
     const child = Bun.spawn([join(ROOT, "bin", program), ...args], {
       cwd: this.directory,
       env: { PATH: process.env.PATH, CRANK_PREFIX: this.directory, TERM: "xterm", TZ: "UTC", ...env },
@@ -58,7 +58,11 @@ export class Desk {
     return this.run("crankctl", ["-name", "web", ...args]);
   }
 
-  async run(program: "crankctl" | "crankx", args: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
+  async run(
+    program: "crank" | "crankctl" | "crankx",
+    args: readonly string[],
+    env: Record<string, string> = {},
+  ): Promise<Ended> {
     const child = this.start(program, args, env);
     const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
     return { status: await child.exited, stdout, stderr };

@@ -19,11 +19,11 @@ describe("kill", () => {
     expect(unselected).toMatchObject({ status: 2, stderr: expect.stringContaining("-ready, -stopping or -pid PID") });
     expect(await web.ctl("kill", "-pid", "1")).toMatchObject({
       status: 1,
-      stderr: "ERROR: command failed: no selected worker has the pid 1\n",
+      stderr: "crankctl kill: -pid 1: no selected worker has this pid. crankctl ps lists them.\n",
     });
     expect(await web.ctl("kill", "-signal", "usr3", "-ready")).toMatchObject({
       status: 1,
-      stderr: "ERROR: command failed: Unknown signal usr3\n",
+      stderr: "crankctl kill: Unknown signal usr3\n",
     });
     expect(isAlive(pid)).toBe(true);
     expect(await web.ctl("kill", "-signal", "sigstop", "-pid", String(pid))).toMatchObject({ status: 0 });
@@ -47,7 +47,7 @@ int main(void) { setuid(0); return write(3 + 1, "READY=1", 7) == 7 ? pause() : 1
     expect(await web.ctl("kill", "-ready", "-wait")).toMatchObject({
       status: 1,
       stderr: expect.stringContaining(
-        `ERROR: command failed: Process ${worker?.pid} cannot be signalled: operation not permitted\n`,
+        `crankctl kill: Process ${worker?.pid} cannot be signalled: operation not permitted\n`,
       ),
     });
     process.kill(worker?.pid ?? Number.NaN, "SIGKILL");

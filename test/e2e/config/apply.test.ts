@@ -117,7 +117,7 @@ test("only the named services are applied", async () => {
   expect((await fleet.ctl("apply", "-wait", "jobs")).stdout).toBe("jobs: generation 1 serves\n");
   expect(await fleet.ctl("apply", "job")).toMatchObject({
     status: 2,
-    stderr: 'ERROR: crank.toml has no service "job"; did you mean jobs?\n',
+    stderr: 'crankctl: crank.toml has no service "job"; did you mean jobs?\n',
   });
 });
 
@@ -126,7 +126,7 @@ test("a service without a crank is an error that says how to start it", async ()
   const { status, stderr } = await fleet.ctl("apply");
   expect(status).toBe(3);
   expect(stderr).toMatch(
-    /^ERROR: api: no crank runs for it \(.*\)\. Start it: .*crank -name api -bind :8080 -respawn\n$/,
+    /^crankctl: api: no crank runs for it \(.*\)\. Start it: .*crank -name api -bind :8080 -respawn\n$/,
   );
 });
 
@@ -175,7 +175,7 @@ test("a rollout of something else is an error, and is not disturbed", async () =
   await waitFor("a rollout", async () => (await fleet.status("api")).rollout !== null);
   const { status, stderr } = await fleet.ctl("apply", "-wait");
   expect(status).toBe(1);
-  expect(stderr).toStartWith("ERROR: api: generation 1, which is not what the file has, is being rolled out.");
+  expect(stderr).toStartWith("crankctl: api: generation 1, which is not what the file has, is being rolled out.");
   expect(await fleet.status("api")).toMatchObject({ rollout: { generation: 1 } });
   other.signal("SIGKILL");
 });
@@ -207,7 +207,7 @@ test("a changed variable of an env file is a change, and its value is not shown"
   fleet.write("KEY\n", ".env");
   expect(await fleet.ctl("apply")).toMatchObject({
     status: 2,
-    stderr: `ERROR: api: ${fleet.bench.directory}/.env:1: not NAME=VALUE; for an empty value write NAME=\n`,
+    stderr: `crankctl: api: ${fleet.bench.directory}/.env:1: not NAME=VALUE; for an empty value write NAME=\n`,
   });
 });
 
@@ -219,13 +219,13 @@ test.each([
   fleet.write(text);
   const { status, stderr } = await fleet.ctl("apply");
   expect(status).toBe(2);
-  expect(stderr).toStartWith(`ERROR: ${message}`);
+  expect(stderr).toStartWith(`crankctl: ${message}`);
 });
 
 test("a file that is missing or too large is an error that names it", async () => {
   expect((await fleet.ctl("apply", "-f", "none.toml")).stderr).toBe(
-    "ERROR: none.toml: no such file; -f names another one\n",
+    "crankctl: none.toml: no such file; -f names another one\n",
   );
   fleet.write(`#${"x".repeat(1024 * 1024)}`);
-  expect((await fleet.ctl("apply")).stderr).toBe("ERROR: crank.toml: the file has more than 1 MiB\n");
+  expect((await fleet.ctl("apply")).stderr).toBe("crankctl: crank.toml: the file has more than 1 MiB\n");
 });

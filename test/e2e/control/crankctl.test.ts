@@ -269,7 +269,7 @@ describe("shutdown", () => {
     expect((await crank.ended).status).toBe(0);
     expect(await web.ctl("ps")).toMatchObject({
       status: 3,
-      stderr: expect.stringContaining("ERROR: couldn't connect: "),
+      stderr: expect.stringContaining(": couldn't connect: "),
     });
   });
 
@@ -292,7 +292,7 @@ test("a control socket on tcp answers only clients that know its secret", async 
   expect(await withToken("secret", "run", "-wait", ...app("one"))).toMatchObject({ status: 0 });
   expect(await withToken("guess", "ps", "-json")).toMatchObject({
     status: 1,
-    stderr: expect.stringContaining("ERROR: "),
+    stderr: expect.stringContaining("crankctl "),
   });
   expect(await withToken(undefined, "ps")).toMatchObject({ status: 2, stdout: "" });
   // More strangers than there are connections: each is disconnected, most with a reason, and the owner gets in.

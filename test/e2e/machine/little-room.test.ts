@@ -91,7 +91,7 @@ needing(mountNamespaces()).describe("without /proc", () => {
       status: 3,
       stdout: "",
       stderr: expect.stringMatching(
-        /^ERROR: couldn't connect: no service "web" \(looked for [^\n]*\)\. No crank runs [^\n]*\n$/,
+        /^crankctl [a-z]+: couldn't connect: no service "web" \(looked for [^\n]*\)\. No crank runs [^\n]*\n$/,
       ),
     });
     await web.start();

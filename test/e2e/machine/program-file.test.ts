@@ -80,7 +80,7 @@ test.each([
   install(broken(readFileSync(CRANK)));
   const upgraded = await ctl("upgrade", "-wait");
   expect(upgraded.status).toBe(1);
-  expect(upgraded.stderr).toMatch(/^ERROR: [^\n]+\n/);
+  expect(upgraded.stderr).toMatch(/^crankctl upgrade: [^\n]+\n/);
   // Supervisors that start from now on, too.
   expect(await ctl("run", "-wait", "-ready", "delay:0.1", "-env", "NEXT=1", "--", "sleep", "600")).toMatchObject({
     status: 0,

@@ -47,7 +47,7 @@ describe("a deploy", () => {
     const failed = await web.app(["bad", ...misdeeds]);
     expect(failed.status).toBe(1);
     expect(failed.stdout + failed.stderr).toContain(message);
-    expect(failed.stderr).toContain("ERROR: command failed");
+    expect(failed.stderr).toContain("crankctl: ");
     expect((await asked()).version).toBe("good");
     expect(readFileSync(web.path("web.conf"), "utf8")).toBe(before);
     if (misdeeds.includes("exit-3")) expect(failed.stderr + failed.stdout).toContain("the last words of bad");

@@ -16,17 +16,17 @@ const named = (...args: string[]) => crank(...web.own, ...args);
 
 describe("a wrong command line is refused with status 2 and one sentence", () => {
   test.each<[string[], string]>([
-    [["-bnd", ":0"], "did you mean -bind"],
-    [["-bind"], "-bind needs a value"],
-    [["-name", "web", "-instances", "2"], "-instances is for a command"],
+    [["-bnd", ":0"], "Did you mean -bind"],
+    [["-bind"], "-bind: its value is missing"],
+    [["-name", "web", "-instances", "2"], "-instances: it is for a command"],
     [["-name", "web", "-ready", "tcp", "--", "true"], "There is no socket to probe: give -probe-addr"],
     [["-name", "web", "-user", "no-such-user", "--", "true"], "No such user"],
     [["-bind", ":0", "-name", "a/b"], "-name"],
-    [["-bind", ":0"], "-ctl is missing"],
+    [["-bind", ":0"], "-ctl: missing"],
     [["-bind", ":0", "-name", "web", "-linger", "-1"], "must not be negative"],
     [["-bind", ":0", "-name", "web", "-linger", "soon"], "number of seconds"],
     [["-bind", ":0", "-name", "web", "-log-format", "xml"], "text, json or raw"],
-    [["-bind", ":0", "-name", "web", "-quiet", "-verbose"], "exclude each other"],
+    [["-bind", ":0", "-name", "web", "-quiet", "-verbose"], "-quiet: excludes -verbose"],
     [["-bind", "tcp://:99999", "-name", "web"], "65535"],
     [["-bind", `/${"x".repeat(120)}`, "-name", "web"], "107"],
     [["-bind", ":0", "-name", "web", "-ctl", "tcp://127.0.0.1:0"], "CRANK_CTL_TOKEN"],

@@ -39,9 +39,9 @@ needing(ROOT_USER).test("a user needs no prefix, and no name while one service r
   await crank("chat");
   const unnamed = await ctl("ps");
   expect(unnamed.status).toBe(2);
-  expect(unnamed.stderr).toContain("no service given: use -name NAME or -ctl URI. Running here: api, chat.\n");
+  expect(unnamed.stderr).toContain("service: none given. Use -name NAME or -ctl URI. Running here: api, chat.\n");
   expect((await ctl("-name", "nosuch", "ps")).stderr).toBe(
-    `ERROR: couldn't connect: no service "nosuch" (looked for ${directory}/nosuch.ctl, /run/crank/nosuch.ctl, /var/crank/nosuch.ctl). Running here: api, chat.\n`,
+    `crankctl ps: couldn't connect: no service "nosuch" (looked for ${directory}/nosuch.ctl, /run/crank/nosuch.ctl, /var/crank/nosuch.ctl). Running here: api, chat.\n`,
   );
 });
 

@@ -99,7 +99,7 @@ test("a name or a directory that does not exist is an error, and no empty screen
   expect(nowhere).toEqual({
     status: 1,
     stdout: "",
-    stderr: "ERROR: no directory /nowhere; give another with -prefix\n",
+    stderr: "crankctl watch: /nowhere: no such directory. Give another with -prefix.\n",
   });
 });
 
@@ -169,7 +169,7 @@ describe("lines are written", () => {
     const script = `${web.ctlCommand("watch").join(" ")} >/dev/full`;
     expect(await web.bench.run(["bash", "-c", script])).toMatchObject({
       status: 1,
-      stderr: "ERROR: cannot write the output: ENOSPC\n",
+      stderr: "crankctl watch: cannot write the output: ENOSPC\n",
     });
   });
 });

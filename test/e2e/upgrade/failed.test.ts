@@ -67,7 +67,7 @@ describe("an upgrade during a shutdown", () => {
     const { pid: worker } = await service.ready();
     await service.ctl("shutdown");
     const refused = await service.ctl("upgrade", "-wait");
-    expect(refused.stderr).toBe("ERROR: command failed: Crank is shutting down; it is not upgraded\n");
+    expect(refused.stderr).toBe("crankctl upgrade: Crank is shutting down; it is not upgraded\n");
     expect(refused.status).toBe(1);
     service.crank.signal("SIGUSR1");
     await service.crank.wrote("stderr", "SIGUSR1: Crank is shutting down");

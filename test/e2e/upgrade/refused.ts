@@ -33,7 +33,7 @@ export class Refusing extends Upgraded {
   /** The upgrade is refused with this, and nothing else has changed. */
   async expectRefusal(exec: string, reason: string): Promise<void> {
     const refused = await this.ctl("upgrade", "-wait", "-exec", exec);
-    expect(refused.stderr).toContain(`ERROR: command failed: Crank is not upgraded to ${exec}: `);
+    expect(refused.stderr).toContain(`crankctl upgrade: Crank is not upgraded to ${exec}: `);
     expect(refused.stderr).toContain(reason);
     expect(refused.status).toBe(1);
     await this.expectUnchanged();

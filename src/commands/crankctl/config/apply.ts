@@ -116,7 +116,7 @@ export const printProblem = ({ service, session }: Target, error: unknown): numb
   if (!(error instanceof Error) || !("code" in error)) return null;
   const status = error instanceof TargetError ? error.status : PROBLEMS.get(error.name);
   if (status === undefined) return null;
-  session.err.write(`ERROR: ${name}: ${escapeControls(error.message)}\n`);
+  session.err.write(`crankctl: ${name}: ${escapeControls(error.message)}\n`);
   return status;
 };
 

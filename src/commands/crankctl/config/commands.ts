@@ -50,7 +50,7 @@ const withConfig =
     } catch (error) {
       const isOfFile = error instanceof ConfigError || error instanceof UsageError || error instanceof AddressError;
       if (!isOfFile) throw error;
-      session.err.write(`ERROR: ${escapeControls(error.message)}\n`);
+      session.err.write(`${escapeControls(`crankctl: ${error.message}`)}\n`);
       return WRONG_USAGE;
     }
   };
@@ -99,7 +99,7 @@ export const apply = command({
   operands: "services",
   prepare: ({ f, wait, prune }, names, common) => {
     if (prune === true && names.length > 0)
-      throw new UsageError(`-prune is for all services of the file; leave out ${names[0]}`);
+      throw new UsageError(`-prune: it is for all services of the file. Omit ${names[0]}.`);
     return withConfig(f, names, common, async (context, services) => {
       const removed = await noteServices(context, services);
       const status = await each(context, services, async (target) => {
@@ -173,7 +173,7 @@ const shutDown = async (context: Context, removed: Applied, wait: boolean): Prom
     } catch (error) {
       if (!(error instanceof ConnectError)) {
         if (!(error instanceof Error && "code" in error)) throw error;
-        session.err.write(`ERROR: ${escapeControls(name)}: ${escapeControls(error.message)}\n`);
+        session.err.write(`${escapeControls(`crankctl: ${name}: ${error.message}`)}\n`);
         return FAILED;
       }
       say(session, name, "notRunning", "not in the file any more, and not running");

@@ -72,7 +72,7 @@ export const rollback = command({
   },
   placement: "anywhere",
   prepare: (flags, operands) => {
-    refuseOperands(operands);
+    refuseOperands(operands, "-to");
     return deploy("rollback", {
       ...(flags.to === undefined ? {} : { to: flags.to }),
       ...(flags.wait === true ? { wait: true } : {}),

@@ -98,7 +98,7 @@ export const printFailure = (session: Session, error: CallError): number => {
   const text = rpc.code === ERROR_CODES.failed ? rpc.message : `Failed to start: ${rpc.message}`;
   session.out.write(session.json ? `${safeJson({ error: rpc })}\n` : `${escapeControls(text)}\n`);
   const reason = text.replace(/^Failed to start: /, "");
-  session.err.write(`ERROR: command failed: ${escapeControls(reason)}\n${lastLines(rpc.data)}`);
+  session.err.write(`crankctl: ${escapeControls(reason)}\n${lastLines(rpc.data)}`);
   return FAILED;
 };
 

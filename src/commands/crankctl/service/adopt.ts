@@ -34,11 +34,11 @@ export const adopt = command({
   prepare: (flags, operands) => {
     refuseOperands(operands);
     if (flags["dry-run"] !== true)
-      throw new UsageError("-dry-run is missing: it shows what crank would adopt; crank itself adopts when it starts");
+      throw new UsageError("-dry-run: missing. It shows what crank would adopt; crank itself adopts when it starts.");
     return async (session) => {
       const { address } = session;
       if (address.kind !== "unix")
-        throw new UsageError("adopt works only on the service's own machine: give -name or a path");
+        throw new UsageError("-ctl: adopt works only on the service's own machine. Give -name or a path.");
       const prospect = await lookAt(`${address.path.replace(/\.ctl$/, "")}.run`);
       session.print(prospect, describeProspect);
       return prospect.kind === "nothing" ? 1 : 0;

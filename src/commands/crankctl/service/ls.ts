@@ -28,7 +28,7 @@ export const ls = command({
   operands: "services",
   prepare: (_, operands, { flags, environment }) => {
     const [prefix = "", more] = operands;
-    if (more !== undefined) throw new UsageError(`unexpected argument ${JSON.stringify(more)}`);
+    if (more !== undefined) throw new UsageError(`${JSON.stringify(more)}: unexpected argument`);
     const directories = directoriesOf(flags, environment);
     return async (session) => {
       const listed = await Promise.all(allServices(prefix, directories).map(ask));

@@ -19,7 +19,7 @@ export const upgrade = command({
   placement: "anywhere",
   prepare: (flags, operands) => {
     refuseOperands(operands);
-    if (flags.exec === "") throw new UsageError("-exec must name a program");
+    if (flags.exec === "") throw new UsageError('-exec "": must be the path of a program');
     const exec = flags.exec === undefined ? {} : { exec: absolute(flags.exec) };
     const wait = flags.wait === true ? { wait: true } : {};
     return async (session) => {

@@ -26,10 +26,12 @@ export const completion = command({
   operands: "shells",
   prepare: (_, operands) => {
     const [shell, more] = operands;
-    if (shell === undefined) throw new UsageError("which shell? Write completion bash, zsh or fish");
+    if (shell === undefined) throw new UsageError("shell: missing. Write completion bash, zsh or fish.");
     if (!isShell(shell))
-      throw new UsageError(`there is no script for ${JSON.stringify(shell)}, but for bash, zsh and fish`);
-    if (more !== undefined) throw new UsageError(`unexpected argument ${JSON.stringify(more)}`);
+      throw new UsageError(
+        `${JSON.stringify(shell)}: no script for this shell. There are those for bash, zsh and fish.`,
+      );
+    if (more !== undefined) throw new UsageError(`${JSON.stringify(more)}: unexpected argument`);
     return async (session) => {
       session.out.write(SCRIPTS[shell]);
       return 0;

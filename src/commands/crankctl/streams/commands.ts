@@ -35,7 +35,7 @@ export const events = command({
   prepare: (flags, operands) => {
     refuseOperands(operands);
     if (flags.from !== undefined && flags.since !== undefined)
-      throw new UsageError("-from and -since exclude each other");
+      throw new UsageError("-from: excludes -since. Omit one of them.");
     const oldest = flags.once === true ? "0" : undefined;
     const given = flags.since ?? (flags.from === undefined ? oldest : String(flags.from));
     const since = given === undefined ? null : parseSince(given, host.clock.wallNow());

@@ -20,7 +20,7 @@ export const parseSince = (text: string, now: number): Since => {
   const time = date === undefined ? Number.NaN : Date.parse(`${date}${clock.replace(" ", "T")}${offset ?? "Z"}`);
   if (Number.isNaN(time))
     throw new UsageError(
-      `-since must be an event's number, a time as in 2026-01-31T12:00:00Z, or a span as in 90s, 15m, 2h or 1d, not ${JSON.stringify(text)}`,
+      `-since ${JSON.stringify(text)}: must be an event's number, a time as in 2026-01-31T12:00:00Z, or a span as in 90s, 15m, 2h or 1d`,
     );
   return { kind: "time", time, isLocal: offset === undefined };
 };

@@ -20,8 +20,8 @@ export const watch = command({
   operands: "services",
   prepare: (_, operands, { flags, environment }) => {
     const [prefix, more] = operands;
-    if (more !== undefined) throw new UsageError(`unexpected argument ${JSON.stringify(more)}`);
-    if (flags.json === true) throw new UsageError("watch has no JSON; use events -json or status -json");
+    if (more !== undefined) throw new UsageError(`${JSON.stringify(more)}: unexpected argument`);
+    if (flags.json === true) throw new UsageError("-json: watch has no JSON. Use events -json or status -json.");
     const isOne = prefix === undefined && ((flags.name ?? "") !== "" || flags.ctl !== undefined);
     return async (session) => {
       const watched: Watched = isOne

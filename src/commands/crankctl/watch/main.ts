@@ -27,7 +27,7 @@ export const watchUntilQuit = async (watched: Watched, environment: Environment,
   if (watched.kind === "one") (await connect(watched.address, () => {})).close();
   else if (!watched.directories.some(isThere)) {
     const missing = escapeControls(watched.directories.join(" or "));
-    session.err.write(`ERROR: no directory ${missing}; give another with -prefix\n`);
+    session.err.write(`crankctl watch: ${missing}: no such directory. Give another with -prefix.\n`);
     return 1;
   }
   const reason = whyNotFullScreen(session.out, environment);

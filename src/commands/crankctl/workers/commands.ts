@@ -36,7 +36,7 @@ export const ps = command({
   flags: SELECTOR_FLAGS,
   placement: "anywhere",
   prepare: (flags, operands) => {
-    refuseOperands(operands);
+    refuseOperands(operands, "-pid");
     return async (session) => {
       // The plain lines need no measurement.
       const isTable = session.json || session.out.isTerminal;
@@ -63,10 +63,10 @@ export const kill = command({
   },
   placement: "anywhere",
   prepare: (flags, operands) => {
-    refuseOperands(operands);
+    refuseOperands(operands, "-pid");
     const which = selector(flags);
     if (Object.keys(which).length === 0)
-      throw new UsageError("no worker selected: use -starting, -ready, -stopping or -pid PID");
+      throw new UsageError("worker: none selected. Use -starting, -ready, -stopping or -pid PID.");
     return async (session) => {
       const params = {
         ...which,
@@ -80,7 +80,7 @@ export const kill = command({
         session.err.write("No worker was signalled: none matches the selection.\n");
         return 0;
       }
-      session.err.write(`ERROR: command failed: no selected worker has the pid ${which.pid}\n`);
+      session.err.write(`crankctl kill: -pid ${which.pid}: no selected worker has this pid. crankctl ps lists them.\n`);
       return FAILED;
     };
   },
@@ -108,11 +108,13 @@ export const scale = command({
 
 const scaleParams = (by: number | undefined, operands: readonly string[]): { to: number } | { by: number } => {
   const [text] = operands;
-  if ((text === undefined) === (by === undefined))
-    throw new UsageError("number of workers missing: use scale N to set it, or scale -by N to add");
+  if (text !== undefined && by !== undefined)
+    throw new UsageError(`-by: excludes N, which is ${text}. Omit one of them.`);
+  if (text === undefined && by === undefined)
+    throw new UsageError("N: missing. Use scale N to set the number of workers, or scale -by N to add to it.");
   if (text === undefined) return { by: by ?? 0 };
   refuseOperands(operands.slice(1));
   if (!/^\d{1,4}$/.test(text) || Number(text) > 1000)
-    throw new UsageError(`N must be a whole number from 0 to 1000, not ${JSON.stringify(text)}`);
+    throw new UsageError(`N ${JSON.stringify(text)}: must be a whole number from 0 to 1000`);
   return { to: Number(text) };
 };
