@@ -84,7 +84,7 @@ const pagePath = (file: string): string => resolve(import.meta.dirname, "../../m
 describe.each(PAGES)("the page %s", (file) => {
   const source = readFileSync(pagePath(file), "utf8");
 
-  test("has examples, and names the pages that there are", () => {
+  test("has examples, and refers only to pages that exist", () => {
     expect(source).toMatch(/^\.SH EXAMPLES$/m);
     const [, seeAlso = ""] = source.split(/^\.SH SEE ALSO\n/m);
     expect(seeAlso).not.toBe("");

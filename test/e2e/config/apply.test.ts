@@ -72,7 +72,7 @@ test("apply deploys every service, and after that only what changed", async () =
   expect((await fleet.ctl("apply", "-wait")).stdout).toBe("api: unchanged (generation 1)\njobs: generation 2 serves\n");
 });
 
-test("a key that is taken out of the file has its default again, also after a run by hand", async () => {
+test("a key that is removed from the file has its default again, even after a run by hand", async () => {
   await fleet.start("api", "jobs");
   await fleet.ctl("apply", "-wait");
   await fleet.bench.ctl("api", "run", "-wait", "-retries", "3", "-env", "A=1");
@@ -106,7 +106,7 @@ test("apply stops at the first failure, and what was deployed before serves", as
   );
 });
 
-test("services are deployed after those of their after key, which are waited for", async () => {
+test("a service is deployed after those in its after key, and waits for them", async () => {
   await fleet.start("api", "jobs");
   fleet.write(service("api", "one", 'after = ["jobs"]') + service("jobs", "two"));
   expect((await fleet.ctl("apply")).stdout).toBe("jobs: generation 1 serves\napi: generation 1 is being rolled out\n");
@@ -130,7 +130,7 @@ test("a service without a crank is an error that says how to start it", async ()
   );
 });
 
-test("a service that was removed from the file goes on, until -prune shuts it down", async () => {
+test("a service that was removed from the file continues until -prune shuts it down", async () => {
   await fleet.start("api", "jobs");
   await fleet.ctl("apply", "-wait");
   fleet.write(service("api", "one", "instances = 2"));
@@ -156,7 +156,7 @@ test("two applies at once deploy once", async () => {
   expect(await fleet.status("api")).toMatchObject({ generation: 1, rollout: null });
 });
 
-test("an apply that was killed half way is finished by the next", async () => {
+test("an apply that was killed half way is completed by the next one", async () => {
   await fleet.start("api", "jobs");
   fleet.write(service("api", "one", "min-ready = 1") + service("jobs", "two"));
   const first = fleet.begin("apply", "-wait");
@@ -166,7 +166,7 @@ test("an apply that was killed half way is finished by the next", async () => {
   expect((await fleet.ctl("apply", "-wait")).stdout).toBe("api: unchanged (generation 1)\njobs: generation 1 serves\n");
 });
 
-test("a rollout of something else is an error, and is not disturbed", async () => {
+test("a rollout in progress that is not the file's is an error, and is not disturbed", async () => {
   await fleet.start("api", "jobs");
   const other = fleet.bench.start([
     ...[CRANKCTL, "-prefix", fleet.bench.directory, "-name", "api", "run", "-wait", "-min-ready", "600"],

@@ -104,7 +104,7 @@ else:
   );
 });
 
-test("at the limit of descriptors crank goes on, and answers again when some are free", async () => {
+test("at the limit of descriptors crank continues, and answers again when some are free", async () => {
   const small = web.bench.start([
     "sh",
     "-c",

@@ -19,7 +19,7 @@ const exchange = async (line: string): Promise<string> => {
   return answer;
 };
 
-test("a request that nests too deep is refused, and the supervisor goes on", async () => {
+test("a request that nests too deep is refused, and the supervisor continues", async () => {
   await web.start();
   for (const line of [
     DEEP,
@@ -40,17 +40,20 @@ test("a record that nests too deep is put aside, and crank starts without it", a
   expect(await web.run("--", ...RESPONDER, "one")).toMatchObject({ status: 0 });
 });
 
-scene("a line to einhorn that nests too deep is a parse error, and the master's supervisor goes on", async (stage) => {
-  const master = stage.master([]);
-  await stage.ready(1);
-  for (const line of [DEEP, `{"command":${DEEP}}`, `---%0Acommand: ${DEEP}`])
-    expect(await stage.exchange(`${line}\n`)).toContain("nests deeper than 32 levels");
-  const below = Array.from({ length: 300 }, (_, depth) => `%0A${" ".repeat(depth)}-`).join("");
-  for (const yaml of [`---${below}`, `---%0A${below}`])
-    expect(await stage.exchange(`${yaml}\n`)).toBe("---%0Amessage: Could not parse command%0A\n");
-  for (const config of [DEEP, "[".repeat(1000)])
-    expect(await stage.exchange(`${JSON.stringify({ command: "config", args: [config] })}\n`)).toContain(
-      "Invalid config",
-    );
-  expect(master.stdout() + master.stderr()).not.toContain("supervisor");
-});
+scene(
+  "a line to einhorn that nests too deep is a parse error, and the master's supervisor continues",
+  async (stage) => {
+    const master = stage.master([]);
+    await stage.ready(1);
+    for (const line of [DEEP, `{"command":${DEEP}}`, `---%0Acommand: ${DEEP}`])
+      expect(await stage.exchange(`${line}\n`)).toContain("nests deeper than 32 levels");
+    const below = Array.from({ length: 300 }, (_, depth) => `%0A${" ".repeat(depth)}-`).join("");
+    for (const yaml of [`---${below}`, `---%0A${below}`])
+      expect(await stage.exchange(`${yaml}\n`)).toBe("---%0Amessage: Could not parse command%0A\n");
+    for (const config of [DEEP, "[".repeat(1000)])
+      expect(await stage.exchange(`${JSON.stringify({ command: "config", args: [config] })}\n`)).toContain(
+        "Invalid config",
+      );
+    expect(master.stdout() + master.stderr()).not.toContain("supervisor");
+  },
+);

@@ -171,7 +171,7 @@ test("a crank that leaves its workers to the next one says so in the events of b
 });
 
 describe("a process that sends many messages", () => {
-  test("for a worker to which it does not belong is reported five times a minute", async () => {
+  test("for a worker to which it does not belong is reported at most five times a minute", async () => {
     const crank = await web.start();
     await web.ctl("run", "-start", "600", "--", "sleep", "600");
     const path = web.path("web.run/notify/000001");

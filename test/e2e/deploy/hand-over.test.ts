@@ -47,7 +47,7 @@ test("1 GiB goes there and back on one connection through ten deploys of a serve
   await expectEqualThrough(DEPLOYS, crank, 2 ** 30);
 }, 180_000);
 
-test("64 MiB through ten deploys of a server on Bun", async () => {
+test("64 MiB goes there and back on one connection through ten deploys of a server on Bun", async () => {
   const crank = await web.start();
   await web.deploy("-hand-over", "--", process.execPath, SERVER);
   await expectEqualThrough(DEPLOYS, crank, 2 ** 26);

@@ -10,7 +10,7 @@ const INSTANCES = 30;
 const variables = (count: number): string[] =>
   Array.from({ length: count }, (_, index) => ["-env", `V${index}=${"x".repeat(120_000)}`]).flat();
 
-test("is started as a whole, and ended by SIGTERM", async () => {
+test("a fleet is started as a whole, and ended by SIGTERM", async () => {
   const crank = await web.start();
   const flags = ["-instances", String(INSTANCES), "-start", "300", ...variables(6)];
   expect(await web.ctl("run", ...flags, "--", "sleep", "600")).toMatchObject({ status: 0 });
@@ -20,7 +20,7 @@ test("is started as a whole, and ended by SIGTERM", async () => {
   expect(crank.stderr()).not.toContain("supervisor");
 });
 
-test("of workers that the kernel refuses to execute is refused with a sentence", async () => {
+test("a fleet of workers that the kernel refuses to execute is refused with a sentence", async () => {
   await web.start();
   const flags = ["-limit", "stack=1048576", ...variables(3)];
   const refused = await web.ctl("run", ...flags, "--", "sleep", "600");

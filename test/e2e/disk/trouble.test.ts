@@ -18,7 +18,7 @@ const web = eachTest(new Service());
 describe("a supervisor", () => {
   const service = eachTest(new Upgraded());
 
-  test("that cannot be started is retried, and workers go on meanwhile", async () => {
+  test("that cannot be started is retried, and workers continue meanwhile", async () => {
     const flag = service.path("fails");
     const real = join(CRANK, "../runtime");
     const faltering = installRuntime(service.path("two"), `[ -e "${flag}" ] && exit 1\nexec "${real}" "$@"`);

@@ -26,7 +26,7 @@ describe("the protocol", () => {
     expect(unknown).toStartWith('---%0Amessage: "Unrecognized command: \\"100%25\\"');
   });
 
-  scene("answers invalid requests, and goes on", async (stage) => {
+  scene("answers invalid requests, and continues", async (stage) => {
     const master = stage.master([]);
     const [pid] = await stage.ready(1);
     const bomb = `a: &a [x,x,x,x,x,x,x,x,x]${"bcdefgh".replace(/./g, (name, at) => `%0A${name}: &${name} [${`*${"abcdefg"[at]},`.repeat(8)}*${"abcdefg"[at]}]`)}`;

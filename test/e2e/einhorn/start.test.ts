@@ -124,7 +124,7 @@ describe("the process title", () => {
     await waitFor("the title", () => titleOf(master.pid) === "einhorn: ruby red");
   });
 
-  scene("stays within its memory, and does not change what workers get", async (stage) => {
+  scene("stays within its memory area, and does not change what workers get", async (stage) => {
     const words = "x".repeat(20_000);
     const master = stage.start(
       ["-m", "0", "-c", "y".repeat(200), "-d", stage.socket, "sh", "-c", `echo $1 $X; exec sleep 600`, "sh", words],

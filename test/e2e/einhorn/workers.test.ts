@@ -136,7 +136,7 @@ describe("workers", () => {
     await waitFor("the worker's end", () => !isAlive(pid));
   });
 
-  scene("go on when the master is killed, and the next one takes over them and their sockets", async (stage) => {
+  scene("go on when the master is killed, and the next one takes over workers and sockets", async (stage) => {
     const flags = ["-n", "2", "-b", "127.0.0.1:0"];
     const master = stage.master(flags);
     const before = await stage.ready(2);

@@ -134,17 +134,20 @@ describe("SIGHUP", () => {
     await waitFor("the old ones to be gone", () => !old.some(isAlive));
   });
 
-  scene("in the middle of an upgrade is one more after it, and draining workers get no successors", async (stage) => {
-    const master = stage.start(["sh", "-c", 'trap "" USR2; while :; do sleep 0.1; done']);
-    await inPlace(master, 1);
-    master.signal("SIGHUP");
-    const [first = 0, second = 0] = await started(master, 2);
-    master.signal("SIGHUP");
-    await waitFor("the first to be released", () => released(master, first));
-    const all = await started(master, 3);
-    await waitFor("the first two to be gone", () => !isAlive(first) && !isAlive(second));
-    expect(await started(master, 3)).toEqual(all);
-  });
+  scene(
+    "in the middle of an upgrade causes one more after it, without successors for draining workers",
+    async (stage) => {
+      const master = stage.start(["sh", "-c", 'trap "" USR2; while :; do sleep 0.1; done']);
+      await inPlace(master, 1);
+      master.signal("SIGHUP");
+      const [first = 0, second = 0] = await started(master, 2);
+      master.signal("SIGHUP");
+      await waitFor("the first to be released", () => released(master, first));
+      const all = await started(master, 3);
+      await waitFor("the first two to be gone", () => !isAlive(first) && !isAlive(second));
+      expect(await started(master, 3)).toEqual(all);
+    },
+  );
 });
 
 describe("a signal", () => {

@@ -102,12 +102,12 @@ describe("the commands", () => {
     expect(await stage.status(/2 healthy, 0 infant/)).toContain(`pid ${first}: healthy`);
   });
 
-  scene("status shows which attempt an infant is", async (stage) => {
+  scene("status shows which attempt an infant is on", async (stage) => {
     stage.master(["-m", "-r", "9"], "v1");
     expect(await stage.status(/, attempt \d of 9$/m)).toContain("1 wanted: 0 healthy, 1 infant");
   });
 
-  scene("worker:ack is acknowledged for any pid, and refused for anything else", async (stage) => {
+  scene("worker:ack is acknowledged for any pid, and refused without a valid one", async (stage) => {
     await served(stage);
     await expectAnswer(stage, '{"command":"worker:ack", "pid":1}\n', '"Acknowledged!"\n');
     await expectAnswer(stage, '{"command":"worker:ack"}\n', `"Missing or unhandled 'pid'"\n`);
@@ -116,7 +116,7 @@ describe("the commands", () => {
 });
 
 describe("a bad line", () => {
-  scene("is answered, and the connection goes on", async (stage) => {
+  scene("is answered, and the connection stays open", async (stage) => {
     await served(stage);
     const wrong = '"Expected valid JSON!"\n';
     await expectAnswer(stage, `nonsense\n{\n${line("version")}`, `${wrong}${wrong}"einhyrningsinsctl 0.2.0"\n`);

@@ -65,7 +65,7 @@ describe("the command line of einhyrningsins", () => {
 });
 
 describe("the control socket", () => {
-  scene("of another master is left alone: the second one is refused, and the first goes on", async (stage) => {
+  scene("of another master is left alone: the second one is refused, and the first continues", async (stage) => {
     const master = stage.master([], "v1");
     await workers(master, 1);
     const second = await stage.start(["true"]).ended;

@@ -68,7 +68,7 @@ describe.each(["ENOSYS", "EPERM"])("%s", (errno) => {
     await waitFor("the end of the adopted worker", () => !existsSync(`/proc/${before?.pid}`));
   });
 
-  test("of pidfd_getfd: a next crank that cannot take the socket says so, and the workers go on", async () => {
+  test("of pidfd_getfd: a next crank that cannot take the socket says so, and the workers continue", async () => {
     const [port = 0] = await freePorts(1);
     await start(errno, "close_range", `127.0.0.1:${port}`);
     expect(await run()).toMatchObject({ status: 0 });

@@ -47,7 +47,7 @@ test.each([
   [8, "this program cannot read its format"],
   [20, "it was made by another build"],
   [100, "it is damaged"],
-])("a program whose image has another byte %i reports it, as a command and as a supervisor", async (place, why) => {
+])("a program whose image has a wrong byte %i reports it, as a command and as a supervisor", async (place, why) => {
   install(damaged(place));
   const sentence = `crank: the image in this program cannot be used: ${why}\n`;
   expect(await web.bench.run([join(bin, "crankctl"), "ps"])).toEqual({ status: 70, stdout: "", stderr: sentence });
@@ -70,7 +70,7 @@ test.each([
   ["cut off before its data", (whole: Buffer) => whole.subarray(0, startOfData(whole))],
   ["empty", () => new Uint8Array(0)],
   ["damaged", () => damaged(100)],
-])("crank does not upgrade to a program that is %s, and goes on", async (_how, broken) => {
+])("crank does not upgrade to a program that is %s, and continues", async (_how, broken) => {
   install(readFileSync(CRANK));
   const own = ["-prefix", web.directory, "-name", "web"];
   const ctl = (...words: readonly string[]) => web.bench.run([CRANK.replace(/crank$/, "crankctl"), ...own, ...words]);

@@ -102,7 +102,7 @@ describe("with sockets that it cannot use crank ends with status 1 and a sentenc
   });
 });
 
-describe("crank goes on with a warning", () => {
+describe("crank continues with a warning", () => {
   test("when LISTEN_FDNAMES has too few names and all sockets are wanted", async () => {
     const ports = await freePorts(2);
     const change = "export LISTEN_FDNAMES=http;";

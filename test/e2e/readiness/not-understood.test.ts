@@ -56,7 +56,7 @@ describe("on its notify socket", () => {
 });
 
 describe("on the control socket", () => {
-  test("a line that is no request is reported once for a generation", async () => {
+  test("a line that is not a request is reported once for a generation", async () => {
     const crank = await web.start();
     await run('control(b"i am ready")');
     await crank.wrote("stderr", /sent "i am ready" on the control socket, which crank does not know; ignored/);

@@ -123,7 +123,7 @@ print(len(said), sum(text == "ok" for text in said))`;
     expect(await web.get()).toBe("one");
   });
 
-  test("makes a worker ready beside a pool of old ones that accept most", async () => {
+  test("makes a worker ready beside a pool of old ones that accept most connections", async () => {
     await web.start();
     await web.app("one", ...HTTP, "-instances", "3");
     expect(await web.app("two", ...HTTP)).toMatchObject(DONE);

@@ -22,7 +22,7 @@ const failure = async (): Promise<unknown> => {
 };
 
 describe("a worker that is ready and does not hold the socket", () => {
-  test("fails, and the message says where it listens instead; the old one goes on serving", async () => {
+  test("fails, and the message says where it listens instead; the old one continues to serve", async () => {
     const crank = await web.start();
     const address = `tcp://127.0.0.1:${web.port}`;
     await web.run("-ready", "http:/healthz", "--", ...WEB_SERVER, "one");
@@ -41,13 +41,13 @@ describe("a worker that is ready and does not hold the socket", () => {
     expect(await web.get()).toContain("one");
   });
 
-  test("fails with a delay that it cuts short too", async () => {
+  test("fails with a delay that its READY=1 cuts short", async () => {
     await web.start();
     const failed = await web.app(["3", "tcp"], "-ready", "delay:600");
     expect(failed.stdout + failed.stderr).toContain("it sent READY=1 but does not hold");
   });
 
-  test("fails with a delay too", async () => {
+  test("fails with a delay, too", async () => {
     await web.start();
     const words = ["sh", "-c", "exec 3<&-; exec sleep 600"];
     const failed = await web.run("-ready", "delay:3", "--", ...words);
@@ -55,7 +55,7 @@ describe("a worker that is ready and does not hold the socket", () => {
     expect(failed.stdout + failed.stderr).toContain("it ran for the readiness delay but does not hold");
   });
 
-  test("fails with a probe too", async () => {
+  test("fails with a probe, too", async () => {
     await web.start();
     const closed = web.path("closed");
     const words = ["sh", "-c", `exec 3<&-; touch ${closed}; exec sleep 600`];
@@ -65,7 +65,7 @@ describe("a worker that is ready and does not hold the socket", () => {
     expect(failed.stdout + failed.stderr).toContain("its probe succeeded but it does not hold");
   });
 
-  test("fails with an acknowledgement too", async () => {
+  test("fails with an acknowledgement, too", async () => {
     await web.start();
     const program = `import json, os, signal, socket
 os.close(3)

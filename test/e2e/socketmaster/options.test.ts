@@ -97,7 +97,7 @@ describe("socketmaster", () => {
     expect(ended.stderr).toContain("exited with status 7");
   });
 
-  test("goes on after a signal that the processes survive", async () => {
+  test("continues after a signal that the processes survive", async () => {
     const master = bench.master([...ANY_PORT, "-start", "0"], "v1", "deaf");
     const [old = 0] = await pids(master);
     master.signal("SIGINT");

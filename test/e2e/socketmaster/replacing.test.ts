@@ -69,7 +69,7 @@ describe("SIGHUP", () => {
     expect([isAlive(oldest), isAlive(serves)]).toEqual([true, true]);
   });
 
-  test("again and again in the middle of a replacement is one more replacement", async () => {
+  test("repeated in the middle of a replacement causes one more replacement", async () => {
     const gate = bench.path("gate");
     writeFileSync(gate, "");
     const flags = [
@@ -97,7 +97,7 @@ describe("SIGHUP", () => {
     expect(count("Starting python3")).toBe(3);
   });
 
-  test("with a program that cannot be started is reported, and the end is as before", async () => {
+  test("with a program that cannot be started is reported, and the old process serves until SIGTERM", async () => {
     const program = bench.path("program");
     writeFileSync(program, `#!/bin/sh\nexec python3 ${LISTENER} v1\n`, { mode: 0o755 });
     const master = bench.start([SOCKETMASTER, ...ANY_PORT, "-start", "0", "-command", program]);

@@ -131,7 +131,7 @@ describe("between deploys", () => {
     await web.answers("saboteur");
   });
 
-  test("crank ends with status 0 after SIGTERM, and a SIGHUP before it is a reload", async () => {
+  test("crank ends with status 0 after SIGTERM, and reloads on a SIGHUP before that", async () => {
     const crank = await web.start();
     await web.app("one");
     const { pid } = await asked();
@@ -143,7 +143,7 @@ describe("between deploys", () => {
     expect(isAlive(next.pid)).toBe(false);
   });
 
-  test("SIGHUPs in the middle of a deploy are one reload after it", async () => {
+  test("SIGHUPs in the middle of a deploy cause one reload after it", async () => {
     const crank = await web.start();
     const gate = web.path("gate");
     const held = web.app(["one", "held"], "-env", `HOLD=${gate}`);
@@ -162,7 +162,7 @@ describe("between deploys", () => {
     expect((await asked()).version).toBe("acknowledging");
   });
 
-  test("a second SIGTERM brings the next stop step forward", async () => {
+  test("a second SIGTERM starts the next stop step early", async () => {
     const crank = await web.start();
     await web.app(["deaf", "deaf"], "-stop", "600");
     crank.signal("SIGTERM");
@@ -205,7 +205,7 @@ describe("between deploys", () => {
     expect(await asked()).toEqual({ version: "one", pid: next.pid });
   });
 
-  test("the record is started after a restart, and its other keys are the original's", async () => {
+  test("the recorded run is started after a restart, and the record's other keys are the original's", async () => {
     const first = await web.start();
     await web.app("one", "-start", "7", "-stop", "9");
     first.signal("SIGTERM");
@@ -221,7 +221,7 @@ describe("between deploys", () => {
     expect((await asked()).version).toBe("one");
   });
 
-  test("a record of the original crank is run", async () => {
+  test("crank runs a record of the original crank", async () => {
     writeFileSync(
       web.path("web.conf"),
       JSON.stringify({ cwd: "", command: [...RESPONDER, "old"], start_timeout: 60e9, stop_timeout: 0 }),

@@ -18,7 +18,7 @@ const another = (...args: readonly string[]): Promise<Ended> => {
 };
 
 describe("a crank of another name", () => {
-  test("with the same record is refused, with the pid of the first, which goes on", async () => {
+  test("with the same record is refused, with the pid of the first, which continues", async () => {
     const record = web.path("web.conf");
     const first = await web.start();
     expect(await web.app("one")).toMatchObject({ status: 0 });
@@ -30,7 +30,7 @@ describe("a crank of another name", () => {
     expect(await web.app("two")).toMatchObject({ status: 0 });
   });
 
-  test("with the same control socket is refused, with the pid of the first, which goes on", async () => {
+  test("with the same control socket is refused, with the pid of the first, which continues", async () => {
     const socket = web.path("web.ctl");
     const first = await web.start();
     const second = await another("-ctl", socket);

@@ -72,7 +72,7 @@ describe("the socket's file", () => {
     expect(readdirSync(web.path("web.run/names"))).toEqual([]);
   });
 
-  test("that is removed with its second name is replaced by a new socket's, which workers get by a rollout of what runs", async () => {
+  test("that is removed with its second name is replaced by that of a new socket, which workers get by a rollout of what runs", async () => {
     const crank = await start();
     await run("one");
     const before = await oldest();
@@ -94,7 +94,7 @@ describe("the socket's file", () => {
     await answered("one");
   });
 
-  test("that is a new socket's is handed out again and again until a rollout succeeds", async () => {
+  test("that belongs to a new socket causes rollouts until one succeeds", async () => {
     const crank = await start();
     const broken = web.path("broken");
     const shell = 'test ! -e "$0" || exit 1; exec python3 -c "$1" one';

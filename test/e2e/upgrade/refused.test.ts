@@ -33,7 +33,7 @@ describe("an upgrade to a program", () => {
     await service.expectUpgrade();
   });
 
-  test("that hangs in its check is refused after a while, and deploys go on meanwhile", async () => {
+  test("that hangs in its check is refused after a while, and deploys continue meanwhile", async () => {
     const pids = service.path("pids");
     const hang = installScript(service.path("two"), `echo $$ >> ${pids}; sleep 600 & echo $! >> ${pids}; wait`);
     const answer = service.ctl("upgrade", "-wait", "-exec", hang);

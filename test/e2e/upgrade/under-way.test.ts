@@ -58,7 +58,7 @@ describe("with supervisor and keeper replaced,", () => {
     await service.answers("two");
   });
 
-  test("half a line of a worker's output and half a request are completed after it", async () => {
+  test("half a line of a worker's output and half a request are completed afterwards", async () => {
     const crank = await service.start();
     const [go, said] = [service.path("go"), service.path("said")];
     const script = `printf half; touch ${said}; while ! [ -e ${go} ]; do sleep 0.05; done; echo ' and half'; exec sleep 600`;

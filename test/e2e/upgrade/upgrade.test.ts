@@ -66,7 +66,7 @@ describe("an upgrade", () => {
     expect(readFileSync(`/proc/${crank.pid}/comm`, "utf8")).toBe("crank\n");
   });
 
-  test("goes to the program that -exec names, and so do the next ones", async () => {
+  test("executes the program that -exec names, and so do the next ones", async () => {
     const crank = await service.start();
     const two = install(service.path("two"));
     changeKeeper(two);

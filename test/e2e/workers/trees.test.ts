@@ -203,7 +203,7 @@ describe("after crank was killed", () => {
     await crank.wrote("stderr", /Killed 1 process that worker 1 left/);
   });
 
-  test("the processes of a worker that has ended meanwhile are ended, and the service goes on", async () => {
+  test("the processes of a worker that has ended meanwhile are ended, and the service continues", async () => {
     await service.start();
     await deploy(...sh(`${PATIENT} one; echo over`));
     const worker = await service.ready();

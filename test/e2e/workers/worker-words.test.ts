@@ -20,7 +20,7 @@ const untilShown = (what: Partial<Record<keyof Worker, unknown>>): Promise<Worke
   });
 
 describe("ERRNO=", () => {
-  test("sent without end leaves all other events where they are, and is reported a few times and then counted", async () => {
+  test("sent continuously leaves all other events where they are, and is reported a few times and then counted", async () => {
     await web.start();
     await web.app("one");
     const many = Array.from({ length: 60 }, (_, round) =>
@@ -61,7 +61,7 @@ describe("STATUS=", () => {
     expect(everything.replaceAll("\n", "")).not.toMatch(UNSAFE);
   });
 
-  test("that is not UTF-8 is ignored, and what stands beside it is not", async () => {
+  test("that is not UTF-8 is ignored, and the assignments beside it are not", async () => {
     await web.start();
     await web.app("one");
     await web.get("/say?STATUS=fine");

@@ -213,7 +213,7 @@ describe("rollouts", () => {
     crank = await web.start();
   });
 
-  test("history lists the good ones, and rollback goes back to one", async () => {
+  test("history lists the good ones, and rollback returns to one", async () => {
     for (const version of ["one", "two", "three"]) await web.app(version);
     const list = await web.history();
     expect(list.map((entry) => [entry.generation, entry.current])).toEqual([
@@ -269,7 +269,7 @@ describe("rollouts", () => {
     await web.settled(1);
   });
 
-  test("shutdown -wait comes back when the last worker is gone", async () => {
+  test("shutdown -wait returns when the last worker is gone", async () => {
     await web.app("one");
     const { pid } = await web.ready();
     expect(await web.ctl("shutdown", "-wait")).toMatchObject({ status: 0 });
@@ -278,7 +278,7 @@ describe("rollouts", () => {
     expect(web.port).toBeGreaterThan(0);
   });
 
-  test("kill -wait comes back when the signalled worker is gone", async () => {
+  test("kill -wait returns when the signalled worker is gone", async () => {
     await web.app("one");
     const { pid } = await web.ready();
     expect(await web.ctl("kill", "-ready", "-signal", "nope")).toMatchObject({ status: 1 });
