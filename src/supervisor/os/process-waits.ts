@@ -9,8 +9,8 @@ import { linkAt, namesIn, orNull, partsOf, textAt } from "./system-files.ts";
  */
 export type Waits = { readonly watched: ReadonlySet<number>; readonly isWhole: boolean };
 
-/** Connections of a listening socket: `waiting` are not accepted yet, `accepted` are accepted and still open. */
-export type Queue = { readonly waiting: number; readonly accepted: number };
+/** Of a listening socket: how many connections wait to be accepted, and whether accepted ones are open. */
+export type Queue = { readonly waiting: number; readonly isAccepting: boolean };
 
 /** Limits of what is read about one process. */
 const MOST_DESCRIPTORS = 4096;
@@ -95,27 +95,43 @@ const callsOfMachine = (): Calls | null =>
 /** The queues of listening internet sockets, by inode, in the network namespace of a process. */
 export const queuesOf = (pid: number, inodes: ReadonlySet<number>): ReadonlyMap<number, Queue> => {
   const queues = new Map<number, Queue>();
-  for (const file of ["tcp", "tcp6"]) {
-    const lines = [...(textAt(`/proc/${pid}/net/${file}`) ?? "").matchAll(TCP_LINE)].map(toTcpLine);
-    for (const listener of lines) {
-      if (!listener.listens || !inodes.has(listener.inode)) continue;
-      // A connection that is not accepted yet is not an open file, so its inode is 0.
-      const accepted = lines.filter(({ port, listens, inode }) => port === listener.port && !listens && inode !== 0);
-      queues.set(listener.inode, { waiting: listener.received, accepted: accepted.length });
-    }
-  }
+  for (const file of ["tcp", "tcp6"]) readQueues(textAt(`/proc/${pid}/net/${file}`) ?? "", inodes, queues);
   return queues;
 };
 
-// Sl, local address, remote address, state, sizes of both queues, timer, retransmits, uid, timeout, inode.
-const TCP_LINE =
-  /^\s*\d+: [0-9A-F]+:([0-9A-F]{4}) \S+ ([0-9A-F]{2}) [0-9A-F]+:([0-9A-F]+) \S+ \S+\s+\d+\s+\d+\s+(\d+)/gm;
-const TCP_LISTEN = "0A";
+/** The table may have a line for each of 100,000 connections, so only lines of these ports are taken apart. */
+const readQueues = (table: string, inodes: ReadonlySet<number>, queues: Map<number, Queue>): void => {
+  const listeners: Line[] = [];
+  let start = table.indexOf("\n") + 1;
+  // Listening sockets come first (tcp_seq_next in net/ipv4/tcp_ipv4.c).
+  for (let line = lineAt(table, start); line?.listens === true; line = lineAt(table, start)) {
+    if (inodes.has(line.inode)) listeners.push(line);
+    start = table.indexOf("\n", start) + 1;
+  }
+  for (const { inode, port, received } of listeners)
+    queues.set(inode, { waiting: received, isAccepting: hasAccepted(table, start, port) });
+};
 
-const toTcpLine = ([, port, state, received = "", inode]: RegExpMatchArray) => ({
-  port,
-  listens: state === TCP_LISTEN,
-  /** For a listening socket: how many connections wait to be accepted. */
-  received: Number.parseInt(received, 16),
-  inode: Number(inode),
-});
+/** Whether a connection to the port was accepted. One that was not is no open file yet: its inode is 0. */
+const hasAccepted = (table: string, start: number, port: string): boolean => {
+  const words = `:${port} `;
+  for (let at = table.indexOf(words, start); at >= 0; at = table.indexOf(words, at + 1)) {
+    const line = lineAt(table, table.lastIndexOf("\n", at) + 1);
+    if (line !== null && line.port === port && line.inode !== 0) return true;
+  }
+  return false;
+};
+
+/** `port`: in hexadecimal. `received`: of a listening socket, how many connections wait to be accepted. */
+type Line = { readonly port: string; readonly listens: boolean; readonly received: number; readonly inode: number };
+
+const lineAt = (table: string, start: number): Line | null => {
+  const end = table.indexOf("\n", start);
+  const [, port = "", state, received = "", inode] = TCP_LINE.exec(table.slice(start, end < 0 ? undefined : end)) ?? [];
+  if (state === undefined) return null;
+  return { port, listens: state === TCP_LISTEN, received: Number.parseInt(received, 16), inode: Number(inode) };
+};
+
+// Sl, local address, remote address, state, sizes of both queues, timer, retransmits, uid, timeout, inode (proc_net(5)).
+const TCP_LINE = /^\s*\d+: [0-9A-F]+:([0-9A-F]{4}) \S+ ([0-9A-F]{2}) [0-9A-F]+:([0-9A-F]+) \S+ \S+\s+\d+\s+\d+\s+(\d+)/;
+const TCP_LISTEN = "0A";

@@ -78,7 +78,7 @@ const doubtOf = async (store: Store, worker: Worker): Promise<Doubt | null> => {
   const unaccepted = listeners.filter(({ inode }) => {
     const isHeld = tree.processes.some(({ inodes }) => inodes.has(inode));
     const isWatched = waits.some(({ watched }) => watched.has(inode));
-    return isHeld && !isWatched && queues.get(inode)?.accepted === 0;
+    return isHeld && !isWatched && queues.get(inode)?.isAccepting === false;
   });
   if (unaccepted.length === 0) return null;
   return {
