@@ -88,6 +88,7 @@ static void write_logs(struct output *output) {
     output->logs[i] = (struct log_queue){0};
   }
   table_unlock(output);
+  take_route(output); /* a route that was set before these lines were queued applies to them */
   for (int i = 0; i < LOG_SINKS; i++) {
     if (taken[i].bytes.length > 0) write_log(output, &taken[i], log_sink(output, i));
   }
