@@ -26,7 +26,7 @@ skopeo|command -v skopeo||
 umoci|command -v umoci||
 nodejs|command -v node||
 npm|command -v npm||
-python3|command -v python3|test/e2e/ test/keeper/conformance/ test/keeper/real/ test/worker/hand-over test/worker/foreign test/commands/program|test/worker/examples
+python3|command -v python3|test/e2e/ test/keeper/conformance/ test/keeper/real/ test/worker/hand-over test/worker/foreign test/commands/program test/commands/completion|test/worker/examples
 git|command -v git|test/setup/clean-clone test/setup/missing|
 tmux|command -v tmux|test/e2e/terminal/ test/e2e/control/time-zone|
 zsh|command -v zsh||test/e2e/terminal/completion

@@ -18,7 +18,7 @@ const SHELLS = {
   bash: () => `PATH=${BIN}:$PATH PS1='% ' bash --noprofile --norc -i`,
   zsh: () => `PATH=${BIN}:$PATH PS1='%% ' zsh -f -i`,
   fish: () =>
-    `PATH=${BIN}:$PATH HOME=${web.directory} fish --no-config -i -C 'function fish_prompt; echo "% "; end; set -g fish_greeting'`,
+    `PATH=${BIN}:$PATH HOME=${web.directory} XDG_RUNTIME_DIR=${web.directory} fish --no-config -i -C 'function fish_prompt; echo "% "; end; set -g fish_greeting'`,
 } as const;
 
 const SOURCED = {
