@@ -258,6 +258,7 @@ LIBRARY := $(DESTDIR)$(PREFIX)/lib/crank
 BINARY  := $(DESTDIR)$(PREFIX)/bin
 SHARED  := $(DESTDIR)$(PREFIX)/share
 MANUAL  := $(SHARED)/man/man1
+MANUAL5 := $(SHARED)/man/man5
 MANUAL7 := $(SHARED)/man/man7
 BASH_PLACE := bash-completion/completions
 ZSH_PLACE  := zsh/site-functions
@@ -276,12 +277,13 @@ build/installed-package.json: package.json tools/installed-manifest.ts | $(BUN)
 
 .PHONY: install
 install: all build/installed-package.json
-	install -d -m 0755 $(LIBRARY) $(LIBRARY)/bin $(LIBRARY)/dist $(LIBRARY)/dist/worker/register $(LIBRARY)/LICENSES $(BINARY) $(MANUAL) $(MANUAL7)
+	install -d -m 0755 $(LIBRARY) $(LIBRARY)/bin $(LIBRARY)/dist $(LIBRARY)/dist/worker/register $(LIBRARY)/LICENSES $(BINARY) $(MANUAL) $(MANUAL5) $(MANUAL7)
 	sh tools/replace.sh 0755 bin/crank $(LIBRARY)/bin/crank
 	$(INSTALL_RUNTIME)
 	for file in dist/worker/*.?s dist/worker/register/*.?s LICENSES/*; do sh tools/replace.sh 0644 $$file $(LIBRARY)/$$file || exit 1; done
 	for name in $(OWN); do ln -sfn ../lib/crank/bin/crank $(BINARY)/$$name || exit 1; done
 	for name in $(OWN); do sh tools/replace.sh 0644 man/$$name.1 $(MANUAL)/$$name.1 || exit 1; done
+	sh tools/replace.sh 0644 man/crank.toml.5 $(MANUAL5)/crank.toml.5
 	sh tools/replace.sh 0644 $(OVERVIEW) $(MANUAL7)/crank.7
 	sh tools/replace.sh 0644 LICENSE $(LIBRARY)/LICENSE
 	sh tools/replace.sh 0644 build/installed-package.json $(LIBRARY)/package.json
@@ -322,7 +324,7 @@ install-upgrader:
 uninstall:
 	rm -f $(DESTDIR)$(UNITS)/crank@.service
 	rm -f $(OWN:%=$(SHARED)/$(BASH_PLACE)/%) $(SHARED)/$(ZSH_PLACE)/_crankctl $(OWN:%=$(SHARED)/$(FISH_PLACE)/%.fish)
-	rm -f $(COMMANDS:%=$(BINARY)/%) $(MANUALS:man/%=$(MANUAL)/%) $(OVERVIEW:man/%=$(MANUAL7)/%)
+	rm -f $(COMMANDS:%=$(BINARY)/%) $(MANUALS:man/%=$(MANUAL)/%) $(MANUAL5)/crank.toml.5 $(OVERVIEW:man/%=$(MANUAL7)/%)
 	rm -f $(LIBRARY)/upgrade-services $(LIBRARY)/bin/crank $(LIBRARY)/bin/runtime $(LIBRARY)/LICENSE $(LIBRARY)/package.json $(FORMER:%=$(LIBRARY)/%)
 	rm -f $(patsubst %,$(LIBRARY)/%,$(wildcard LICENSES/*))
 	rm -f $(MODULES:src/worker/%.ts=$(LIBRARY)/dist/worker/%.js) $(MODULES:src/worker/%.ts=$(LIBRARY)/dist/worker/%.d.ts)

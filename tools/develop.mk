@@ -8,15 +8,17 @@ format: $(PACKAGES)
 	if command -v clang-format >/dev/null; then clang-format -i $(C_FILES); \
 	  else echo 'format: clang-format is not installed, so the C files stay as they are. Debian: apt-get install clang-format'; fi
 
-# The reference of the control protocol, from the schemas, and the entries of crankctl(1) for the flags of run, from their
-# table. `make check` fails if one is out of date.
+# The reference of the control protocol, from the schemas; from the table of flags, the entries of crankctl(1) for those of run,
+# the keys of crank.toml(5), and the schema of configuration files. `make check` fails if one is out of date.
 .PHONY: docs
 docs: $(PACKAGES) | $(BUN)
 	$(BUN) tools/control-reference/main.ts --write
 	$(BUN) tools/manual-fields.ts --write
+	$(BUN) tools/config-schema.ts --write
 check-docs: $(PACKAGES) | $(BUN)
 	$(BUN) tools/control-reference/main.ts --check
 	$(BUN) tools/manual-fields.ts --check
+	$(BUN) tools/config-schema.ts --check
 
 # For editors and clangd: each C file with the flags of the build.
 compile_commands.json: always | $(BUN)
