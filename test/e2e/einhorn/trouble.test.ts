@@ -8,8 +8,8 @@ import { waitFor } from "../harness/wait.ts";
 describe("an upgrade that fails", () => {
   const NOTHING_YET = "#!/bin/sh\nexit 1\n";
   for (const [what, script, reason] of [
-    ["is not there", null, /cannot be executed: no such file or directory/],
-    ["says no to the check", NOTHING_YET, /its check exited with status 1/],
+    ["does not exist", null, /cannot be executed: no such file or directory/],
+    ["fails the check", NOTHING_YET, /its check exited with status 1/],
     ["exits with 0 and does nothing", "#!/bin/sh\nexit 0\n", /exited with status 0 before it reported/],
     ["hangs in the check", "#!/bin/sh\nexec sleep 600\n", /its check took longer than 3 s/],
     [

@@ -64,10 +64,10 @@ test.each([
 });
 
 test.each([
-  ["cut off", (whole: Buffer) => whole.subarray(0, whole.length / 2)],
+  ["truncated", (whole: Buffer) => whole.subarray(0, whole.length / 2)],
   // These die by a signal before any of their code runs.
-  ["cut off in its code", (whole: Buffer) => whole.subarray(0, 1 << 20)],
-  ["cut off before its data", (whole: Buffer) => whole.subarray(0, startOfData(whole))],
+  ["truncated in its code", (whole: Buffer) => whole.subarray(0, 1 << 20)],
+  ["truncated before its data", (whole: Buffer) => whole.subarray(0, startOfData(whole))],
   ["empty", () => new Uint8Array(0)],
   ["damaged", () => damaged(100)],
 ])("crank does not upgrade to a program that is %s, and continues", async (_how, broken) => {

@@ -154,7 +154,7 @@ test("more sockets than crank can keep are refused at the start, with one senten
 describe("a record that cannot be used is kept aside and named, and crank starts empty:", () => {
   test.each([
     ["empty", ""],
-    ["cut off", '{"cwd":"/","comm'],
+    ["truncated", '{"cwd":"/","comm'],
     ["not JSON", "ruby app.rb"],
     ["of a later version", '{"command":["true"],"crank":{"version":7,"history":[]}}'],
     ["of wrong types", '{"command":"true","start_timeout":"soon"}'],
@@ -173,7 +173,7 @@ describe("a record that cannot be used is kept aside and named, and crank starts
 describe("a journal that cannot be used is kept aside and named, and crank starts from the record:", () => {
   test.each([
     ["empty", new Uint8Array()],
-    ["cut off", Buffer.from("crankjnl\u0001\0\0\0")],
+    ["truncated", Buffer.from("crankjnl\u0001\0\0\0")],
     ["something else", Buffer.from('{"not":"a journal"}')],
     ["of a later version", Buffer.from("crankjnl\u0009\0\0\0\0\0\0\0\0\0\0\0")],
   ])("%s", async (_, bytes) => {
