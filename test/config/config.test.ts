@@ -218,6 +218,15 @@ limit.nofile = 1
   );
 });
 
+test("a file with more lines than any has is refused before it is parsed", () => {
+  expect(problem("# x\n".repeat(20_001))).toBe("20001:1: more than 20000 lines");
+  expect(problem("# x\n".repeat(20_000))).toStartWith("1:1: no services");
+});
+
+test("a key with many parts is an error like any other", () => {
+  expect(problem(service(`${Array.from({ length: 100_000 }, () => "a").join(".")} = 1`))).toBe('3:1: unknown key "a"');
+});
+
 test("a file of 1 MB is read, and the keys at its end have positions", () => {
   const many = Array.from(
     { length: 1000 },

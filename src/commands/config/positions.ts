@@ -24,8 +24,9 @@ export const keyOffsets = (text: string): KeyOffsets => {
     const path = [...table];
     for (const { name, start } of words) {
       path.push(name);
+      if (path.length > MOST_DEPTH) continue;
       const key = pathText(path);
-      if (path.length <= MOST_DEPTH && !offsets.has(key)) offsets.set(key, start);
+      if (!offsets.has(key)) offsets.set(key, start);
     }
     return path;
   };

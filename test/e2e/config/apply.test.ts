@@ -126,7 +126,7 @@ test("a service without a crank is an error that says how to start it", async ()
   const { status, stderr } = await fleet.ctl("apply");
   expect(status).toBe(3);
   expect(stderr).toMatch(
-    /^crankctl: api: no crank runs for it \(.*\)\. Start it: .*crank -name api -bind :8080 -respawn\n$/,
+    /^crankctl: api: no crank runs for it \(.*\)\. Start it: .*crank -prefix \S+ -name api -bind :8080 -respawn\n$/,
   );
 });
 

@@ -24,6 +24,9 @@ const FILE = {
 } as const;
 const DEFAULT_FILE = "crank.toml";
 
+/** How many names a message has at most. */
+const MOST_NAMES = 20;
+
 const FAILED = 1;
 const WRONG_USAGE = 2;
 
@@ -70,7 +73,9 @@ const each = async (
       const status = printProblem(target, error);
       if (status === null) throw error;
       const left = services.slice(index + 1).map(({ name }) => name);
-      if (left.length > 0) session.err.write(`Not looked at: ${escapeControls(left.join(", "))}\n`);
+      const more = left.length > MOST_NAMES ? ", …" : "";
+      if (left.length > 0)
+        session.err.write(`Not looked at: ${escapeControls(left.slice(0, MOST_NAMES).join(", "))}${more}\n`);
       return status;
     }
   }

@@ -14,7 +14,12 @@ import { directParams } from "../deploy/direct-command.ts";
 import { type CommonFlags, controlAddress, type Environment, Session } from "../session.ts";
 
 /** A service of the file with its crank. */
-export type Target = { readonly service: ServiceConfig; readonly session: Session };
+export type Target = {
+  readonly service: ServiceConfig;
+  readonly session: Session;
+  /** The command line that starts its crank. */
+  readonly start: string;
+};
 
 /** A service cannot be applied. `message`: a sentence about it, without its name. */
 export class TargetError extends Error {
@@ -45,7 +50,9 @@ export const targetOf = async (
       ? { name, ...(own === undefined ? {} : { prefix: own }) }
       : { ctl: formatAddress(locate(`ctl ${crank.ctl}`, parseUri(crank.ctl).address, config.directory)) };
   const address = await controlAddress(flags, environment);
-  return { service, session: new Session(address, session.json, session.out, session.err) };
+  const where = crank.prefix === undefined && prefix !== undefined ? ["-prefix", prefix] : [];
+  const start = ["crank", ...where, ...crankArguments(service)].map(quoted).join(" ");
+  return { service, session: new Session(address, session.json, session.out, session.err), start };
 };
 
 const under = (directory: string, path: string): string => (path.startsWith("/") ? path : `${directory}/${path}`);
@@ -60,12 +67,12 @@ export const wantedParams = async ({ service, session }: Target): Promise<RunPar
 };
 
 /** The settings in effect, and those that `run` would have. Throws TargetError if no crank runs, CallError if they are refused. */
-export const settingsOf = async ({ service, session }: Target, run: RunParams | null): Promise<Settings> => {
+export const settingsOf = async ({ service, session, start }: Target, run: RunParams | null): Promise<Settings> => {
   try {
     return await session.ask((client) => client.call("config", run === null ? {} : { run }));
   } catch (error) {
     if (!(error instanceof ConnectError)) throw error;
-    throw new TargetError(NO_CRANK, `no crank runs for it (${error.message}). Start it: ${startCommand(service)}`, {
+    throw new TargetError(NO_CRANK, `no crank runs for it (${error.message}). Start it: ${unitOf(service)}${start}`, {
       cause: error,
     });
   }
@@ -77,8 +84,8 @@ const UNITS = [
   "/lib/systemd/system/crank@.service",
 ];
 
-const startCommand = (service: ServiceConfig): string =>
-  `${UNITS.some(exists) ? `systemctl start crank@${service.name}, or ` : ""}crank ${crankArguments(service).map(quoted).join(" ")}`;
+const unitOf = ({ name }: ServiceConfig): string =>
+  UNITS.some(exists) ? `systemctl start ${quoted(`crank@${name}`)}, or ` : "";
 
 const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
