@@ -1,6 +1,6 @@
 // crankctl apply, diff and config with real cranks: what changes, in which order, and what is left alone.
 import { beforeEach, expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Status } from "../../../src/control/messages.ts";
 import { RESPONDER } from "../harness/apps.ts";
@@ -82,6 +82,42 @@ test("a key that is removed from the file has its default again, even after a ru
   );
   expect((await fleet.ctl("apply", "-wait")).stdout).toStartWith("api: generation 3 serves\n");
   expect((await fleet.ctl("diff")).stdout).toBe("api: generation 3, unchanged\n");
+});
+
+test("a directory that is a link and leads elsewhere is a change", async () => {
+  await fleet.start("api");
+  const current = join(fleet.bench.directory, "current");
+  for (const release of ["1", "2"]) mkdirSync(join(fleet.bench.directory, release));
+  symlinkSync("1", current);
+  fleet.write(service("api", "one", 'cwd = "current"'));
+  await fleet.ctl("apply", "-wait");
+  rmSync(current);
+  symlinkSync("2", current);
+  expect((await fleet.ctl("diff")).stdout).toBe(
+    `api: generation 1\n  (directory)  ${fleet.bench.directory}/1 -> ${fleet.bench.directory}/2\n`,
+  );
+  expect((await fleet.ctl("apply", "-wait")).stdout).toBe("api: generation 2 serves\n");
+});
+
+test("with -json, each service is a document", async () => {
+  await fleet.start("api", "jobs");
+  const { stdout } = await fleet.ctl("apply", "-wait", "-json");
+  expect(
+    stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line)),
+  ).toEqual([
+    { service: "api", kind: "deployed", generation: 1 },
+    { service: "jobs", kind: "deployed", generation: 1 },
+  ]);
+});
+
+test("prefix and ctl in the file say where the crank of a service is", async () => {
+  await fleet.start("api", "jobs");
+  fleet.write(service("api", "one", 'prefix = "."') + service("other", "two", 'ctl = "jobs.ctl"'));
+  const command = [CRANKCTL, "-prefix", join(fleet.bench.directory, "none"), "apply", "-wait"];
+  expect((await fleet.bench.run(command)).stdout).toBe("api: generation 1 serves\nother: generation 1 serves\n");
 });
 
 test("a scaled service differs from the file", async () => {
