@@ -75,7 +75,7 @@ export const examineOrphanedJournal = async (
   const merged = mergeHistories(history, recorded, false).history;
   if (!isLeaving && (await adoptOrphans(store, settings, merged, isOlder)))
     return { isAdopting: true, history, nextGeneration };
-  if (verdict.kind === "nobody") {
+  if (verdict.kind === "noWorkers") {
     log(
       store,
       "warning",

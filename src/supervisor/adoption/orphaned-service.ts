@@ -20,7 +20,7 @@ export type Verdict =
   /** `isStale`: its keeper marked it as invalid. */
   | { readonly kind: "aside"; readonly reason: string; readonly isStale: boolean }
   | ({
-      readonly kind: "nobody";
+      readonly kind: "noWorkers";
       readonly lost: Adoption["lost"];
       /** What else is lost. */
       readonly losses: readonly DescriptorsLost[];
@@ -146,7 +146,7 @@ export const examine = async (surroundings: Surroundings, settings: Settings, by
       nextGeneration: orphaned.core.service.nextGeneration,
     };
     if (adoption.workers.length === 0)
-      return { kind: "nobody", lost: adoption.lost, losses: lostDescriptors(orphaned), ...known };
+      return { kind: "noWorkers", lost: adoption.lost, losses: lostDescriptors(orphaned), ...known };
     return { kind: "adopt", adoption, ...known };
   } catch (error) {
     // Values of the wrong shape with the right checksum were not written by crank.
