@@ -8,11 +8,11 @@ import { join, relative } from "node:path";
 
 const OUTPUT = "build/coverage";
 /** The folders of test/ whose tests load src/; other tests run whole programs. */
-const FOLDERS = ["commands", "control", "core", "frontends", "host", "keeper", "sim", "supervisor", "worker"];
+const FOLDERS = ["commands", "control", "core", "frontends", "host", "keeper", "lives", "spec", "supervisor", "worker"];
 /** Fewer random sequences are enough for coverage. */
 const PROPERTY_RUNS = process.env.CRANK_PROPERTY_RUNS ?? "200";
 /** Tests of the real keeper count for C. */
-const DRIVES_KEEPER = /from "\.\/(real-keeper|output-stage|both-keepers)\.ts"/;
+const DRIVES_KEEPER = /from "(\.\.\/harness\/(real-keeper|both-keepers)|\.\/stage)\.ts"/;
 const FILE_LIMIT_MS = 900_000;
 /** These run only on the engine inside bin/crank. */
 const NOT_ON_BUN = /^src\/(main\.ts|host\/engine\/)/;
