@@ -93,7 +93,7 @@ describe("kill, scale, rollback, reload, shutdown, history, info and status", ()
     desk.serve("web", ({ method }, reply) => reply.result(results[method]));
     const asked = async (...args: string[]) => {
       const ended = await desk.ctl(...args);
-      const { clientId: _, ...params } = desk.asked.at(-1)?.params ?? {};
+      const { clientId: _, ...params } = desk.asked.filter(({ method }) => method !== "status").at(-1)?.params ?? {};
       return [ended.status, ended.stdout, params];
     };
     expect(await asked("kill", "-signal", "hup", "-ready", "-wait")).toEqual([
@@ -103,8 +103,16 @@ describe("kill, scale, rollback, reload, shutdown, history, info and status", ()
     ]);
     expect(await asked("scale", "3", "-json")).toEqual([0, '{"from":1,"to":3}\n', { to: 3 }]);
     expect(await asked("scale", "-by", "-1")).toEqual([0, "Scaled from 1 to 3\n", { by: -1 }]);
-    expect(await asked("rollback", "-to", "4", "-wait")).toEqual([0, "Started successfully\n", { to: 4, wait: true }]);
-    expect(await asked("reload")).toEqual([0, "Started successfully\n", {}]);
+    expect(await asked("rollback", "-to", "4", "-wait")).toEqual([
+      0,
+      expect.stringMatching(/^web: generation 9 deployed in /),
+      { to: 4, wait: true },
+    ]);
+    expect(await asked("reload")).toEqual([
+      0,
+      "web: generation 9 is rolling out; crankctl status shows its progress\n",
+      {},
+    ]);
     expect(await asked("shutdown")).toEqual([0, "Shutting down, workers left: 2\n", {}]);
     expect(await asked("shutdown", "-wait")).toEqual([0, "Shut down\n", { wait: true }]);
     expect(await desk.ctl("kill")).toMatchObject({

@@ -16,6 +16,8 @@ const serve = (...names: string[]) => {
   for (const name of names)
     desk.serve(name, (_, reply) => (name.includes("bad") ? reply.error(REFUSED) : reply.result(OK)));
 };
+/** What a rollout that was not waited for prints. */
+const begun = (name: string): string => `${name}: generation 1 is rolling out; crankctl status shows its progress\n`;
 const crankx = (...args: string[]) => desk.run("crankx", args);
 
 describe("crankx", () => {
@@ -23,21 +25,23 @@ describe("crankx", () => {
     serve("web-b", "web-a", "web", "api");
     expect(await crankx("web", "run", "-wait")).toEqual({
       status: 0,
-      stdout: "For web-a\nStarted successfully\nFor web-b\nStarted successfully\nFor web\nStarted successfully\n",
+      stdout: expect.stringMatching(
+        new RegExp(
+          `^${["web-a", "web-b", "web"].map((name) => `For ${name}\n${name}: generation 1 deployed in .* s\n`).join("")}$`,
+        ),
+      ),
       stderr: "",
     });
-    expect(desk.asked).toHaveLength(3);
+    expect(desk.asked.filter(({ method }) => method === "run")).toHaveLength(3);
   });
 
   test("stops at the first failure with its exit status, and names the remaining services", async () => {
     serve("web-1", "web-2-bad", "web-3", "web-4");
     const ended = await crankx("web-", "reload");
     expect(ended.status).toBe(1);
-    expect(ended.stdout).toBe(
-      "For web-1\nStarted successfully\nFor web-2-bad\nFailed to start: Manager is shutting down\n",
-    );
+    expect(ended.stdout).toBe(`For web-1\n${begun("web-1")}For web-2-bad\n`);
     expect(ended.stderr).toBe(
-      "crankctl: Manager is shutting down\ncrankx: 1 of 4 services failed: web-2-bad; not done: web-3, web-4\n",
+      "crankctl reload: Manager is shutting down\ncrankx: 1 of 4 services failed: web-2-bad; not done: web-3, web-4\n",
     );
   });
 
@@ -46,7 +50,7 @@ describe("crankx", () => {
     writeFileSync(join(desk.directory, "web-0.ctl"), "");
     const ended = await crankx("-keep-going", "web-", "reload");
     expect(ended.status).toBe(3);
-    expect(ended.stdout).toEndWith("For web-2\nStarted successfully\n");
+    expect(ended.stdout).toEndWith(`For web-2\n${begun("web-2")}`);
     expect(ended.stderr).toEndWith("crankx: 2 of 3 services failed: web-0, web-1-bad\n");
   });
 
@@ -83,7 +87,7 @@ describe("crankx", () => {
         .trim()
         .split("\n")
         .map((line) => JSON.parse(line)),
-    ).toEqual([OK, OK]);
+    ).toEqual([OK, OK].map((result) => expect.objectContaining(result)));
     expect(stderr).toBe("For web-1\nFor web-2\n");
   });
 
@@ -91,7 +95,7 @@ describe("crankx", () => {
     mkdirSync(join(desk.directory, "run"));
     serve("run/web", "web");
     for (const prefix of [`${desk.directory}/run/`, "./run/w"])
-      expect(await crankx(prefix, "reload")).toMatchObject({ status: 0, stdout: "For web\nStarted successfully\n" });
+      expect(await crankx(prefix, "reload")).toMatchObject({ status: 0, stdout: `For web\n${begun("web")}` });
     expect((await desk.run("crankx", ["w", "reload"], { CRANK_PREFIX: `${desk.directory}/run` })).status).toBe(0);
     expect((await crankx("-prefix", "run/", "w", "reload")).status).toBe(0);
     expect(desk.asked).toHaveLength(4);
@@ -100,7 +104,7 @@ describe("crankx", () => {
   test("ignores the service in the environment", async () => {
     serve("web-1", "other");
     const env = { CRANK_NAME: "other", CRANK_CTL: `${desk.directory}/other.ctl` };
-    expect((await desk.run("crankx", ["web-", "reload"], env)).stdout).toBe("For web-1\nStarted successfully\n");
+    expect((await desk.run("crankx", ["web-", "reload"], env)).stdout).toBe(`For web-1\n${begun("web-1")}`);
   });
 
   test("fails when no service matches, and when the directory does not exist", async () => {
@@ -112,7 +116,7 @@ describe("crankx", () => {
     });
     const none = await crankx("./no/such/place", "ps");
     expect([none.status, none.stderr]).toEqual([1, expect.stringContaining("cannot search for control sockets: ")]);
-    expect((await crankx(`${desk.directory}/`, "reload")).stdout).toBe("For web\nStarted successfully\n");
+    expect((await crankx(`${desk.directory}/`, "reload")).stdout).toBe(`For web\n${begun("web")}`);
   });
 
   test("prints its usage, with status 1 without a prefix and 0 for -h", async () => {

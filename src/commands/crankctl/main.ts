@@ -141,7 +141,7 @@ export const act = async (
 ): Promise<number> => {
   const isJson = flags.json === true;
   try {
-    return await action(new Session(address, isJson, out, err));
+    return await action(new Session(address, isJson, out, err, label));
   } catch (error) {
     const reason = failure(error) ?? strangeAnswer(error);
     if (reason === null) throw error;

@@ -77,13 +77,16 @@ const parsed = (uri: string) => {
 export class Session {
   readonly address: ControlAddress;
   readonly json: boolean;
+  /** What messages begin with, `crankctl run`. */
+  readonly label: string;
   readonly out: Output;
   readonly err: Output;
   #isOwnerKnown = false;
   #isStrangers = false;
 
-  constructor(address: ControlAddress, json: boolean, out: Output, err: Output) {
+  constructor(address: ControlAddress, json: boolean, out: Output, err: Output, label = "crankctl") {
     this.address = address;
+    this.label = label;
     this.json = json;
     this.out = out;
     this.err = err;

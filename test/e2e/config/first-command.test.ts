@@ -98,10 +98,10 @@ test("a wrong or missing env file is an error with its line, and nothing is depl
   expect(await web.run("-env-file", web.path("bad.env"), ...args)).toEqual({
     status: 2,
     stdout: "",
-    stderr: `ERROR: ${web.path("bad.env")}:2: not NAME=VALUE; for an empty value write NAME=\n`,
+    stderr: `crankctl run: ${web.path("bad.env")}:2: not NAME=VALUE; for an empty value write NAME=\n`,
   });
   expect((await web.run("-env-file", web.path("none.env"), ...args)).stderr).toBe(
-    `ERROR: ${web.path("none.env")}: no such file\n`,
+    `crankctl run: ${web.path("none.env")}: no such file\n`,
   );
   expect(await web.ps()).toEqual([]);
 });

@@ -59,9 +59,13 @@ describe("what runs", () => {
     expect((await web.ctl("status")).stdout).toContain("Rolling out generation 2");
     expect(await web.app("three")).toMatchObject({
       status: 1,
-      stdout: "Failed to start: New process is already being started\n",
+      stderr:
+        "crankctl run: New process is already being started. Wait for its end, or give it up with crankctl run -supersede.\n",
     });
-    expect(await web.app("three", "-supersede")).toMatchObject({ status: 0, stdout: "Started successfully\n" });
+    expect(await web.app("three", "-supersede")).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining(" deployed in "),
+    });
   });
 });
 
@@ -128,7 +132,7 @@ describe("generations", () => {
     const pid = (await web.ps())[0]?.pid;
     expect(await web.app("two", "-pid", "1")).toMatchObject({
       status: 1,
-      stdout: `Failed to start: Passed pid (1) doesn't match the current pid (${pid})\n`,
+      stderr: `crankctl run: Passed pid (1) doesn't match the current pid (${pid})\n`,
     });
     expect(await web.app("two", "-pid", String(pid))).toMatchObject({ status: 0 });
   });
@@ -255,7 +259,7 @@ for line in ctl.makefile():
       signal(supervisor, "SIGKILL");
       await waitFor("its end", () => !isAlive(supervisor));
     }
-    expect(await waiting.ended).toMatchObject({ status: 0, stdout: "Started successfully\n" });
+    expect(await waiting.ended).toMatchObject({ status: 0, stdout: expect.stringContaining(" deployed in ") });
   });
 });
 
@@ -277,7 +281,7 @@ describe("shutdown", () => {
     await web.start();
     await web.app(["deaf", "deaf"], "-stop", "600");
     expect((await web.ctl("shutdown")).stdout).toBe("Shutting down, workers left: 1\n");
-    expect(await web.app("two")).toMatchObject({ status: 1, stdout: "Failed to start: Manager is shutting down\n" });
+    expect(await web.app("two")).toMatchObject({ status: 1, stderr: "crankctl run: Manager is shutting down\n" });
     expect(await web.ctl("shutdown", "-wait")).toMatchObject({ status: 0 });
   });
 });
@@ -317,10 +321,15 @@ test("crankx deploys to every service of a prefix, and stops at the first that f
   const crankx = (...args: string[]) => web.bench.run([CRANKX, ...args], { env: { CRANK_PREFIX: web.directory } });
   expect(await crankx("web-", "run", "-wait", ...app("one"))).toMatchObject({
     status: 0,
-    stdout: "For web-a\nStarted successfully\nFor web-b\nStarted successfully\n",
+    stdout: expect.stringMatching(
+      /^For web-a\n[\s\S]*web-a: generation 1 deployed in .*: 1 of 1 ready\nFor web-b\n[\s\S]*web-b: generation 1 deployed in .*: 1 of 1 ready\n$/,
+    ),
   });
   const failed = await crankx("web-", "run", "-wait", ...app("two", "exit-3"));
-  expect(failed).toMatchObject({ status: 1, stdout: "For web-a\nExited with code: 3\n" });
+  expect(failed).toMatchObject({ status: 1, stdout: expect.stringContaining("For web-a\n") });
+  expect(failed.stderr).toMatch(
+    /^web-a: generation 2 failed after .* s: worker \d+ exited with status 3 before it was ready; generation 1 keeps serving \(1 of 1\)\n/,
+  );
   expect(failed.stderr).toContain("the last words of two");
   expect(failed.stderr).toContain("not done: web-b");
   expect((await crankx("-parallel", "2", "web-", "reload", "-wait")).status).toBe(0);

@@ -22,7 +22,11 @@ const lives = async (before: readonly string[]): Promise<void> => {
   try {
     const crank = await service.start();
     for (const version of ["one", "two"]) {
-      expect(await service.app(version)).toEqual({ status: 0, stdout: "Started successfully\n", stderr: "" });
+      expect(await service.app(version)).toEqual({
+        status: 0,
+        stdout: expect.stringContaining(" deployed in "),
+        stderr: "",
+      });
       await service.answers(version, "once\n");
     }
     const shown = await service.ctl("ps");

@@ -10,7 +10,7 @@ import { waitFor } from "../harness/wait.ts";
 
 const service = eachTest(new Upgraded());
 
-const isReady = ({ stdout }: { readonly stdout: string }): boolean => stdout.includes("Started successfully");
+const isReady = ({ stdout }: { readonly stdout: string }): boolean => stdout.includes(" deployed in ");
 
 describe("with supervisor and keeper replaced,", () => {
   /** Makes the link lead to another keeper; requests the upgrade, and waits for it. */

@@ -11,7 +11,7 @@ import { waitFor } from "../harness/wait.ts";
 const service = eachTest(new Upgraded());
 
 const exeOf = (pid: number): string => readlinkSync(`/proc/${pid}/exe`);
-const isReady = ({ stdout }: { readonly stdout: string }): boolean => stdout.includes("Started successfully");
+const isReady = ({ stdout }: { readonly stdout: string }): boolean => stdout.includes(" deployed in ");
 
 describe("an upgrade", () => {
   test("replaces the supervisor alone where the keeper's program is the same", async () => {

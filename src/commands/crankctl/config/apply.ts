@@ -4,7 +4,8 @@ import { callDeploy } from "../../../control/deploy-call.ts";
 import { ERROR_CODES, type RunResult, type Config as Settings } from "../../../control/messages.ts";
 import type { RunParams } from "../../../control/run-params.ts";
 import { escapeControls, safeJson } from "../../terminal.ts";
-import { asFromElsewhere, printFailure } from "../deploy/deploy.ts";
+import { asFromElsewhere } from "../deploy/deploy.ts";
+import { printFailure } from "../deploy/outcome.ts";
 import { changesBetween, isSame } from "./changes.ts";
 import { settingsOf, type Target, TargetError, wantedParams } from "./targets.ts";
 
@@ -107,12 +108,9 @@ const sentence = ({ kind, generation }: Result): string => {
 };
 
 /** Prints why a service could not be applied. Returns the exit status; null: another kind of error. */
-export const printProblem = ({ service, session }: Target, error: unknown): number | null => {
+export const printProblem = async ({ service, session }: Target, error: unknown): Promise<number | null> => {
   const name = escapeControls(service.name);
-  if (error instanceof CallError) {
-    session.out.write(session.json ? "" : `${name}: `);
-    return printFailure(session, error);
-  }
+  if (error instanceof CallError) return await printFailure(session, error, null);
   if (!(error instanceof Error) || !("code" in error)) return null;
   const status = error instanceof TargetError ? error.status : PROBLEMS.get(error.name);
   if (status === undefined) return null;

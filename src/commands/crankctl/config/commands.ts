@@ -70,7 +70,7 @@ const each = async (
     try {
       await work(target);
     } catch (error) {
-      const status = printProblem(target, error);
+      const status = await printProblem(target, error);
       if (status === null) throw error;
       const left = services.slice(index + 1).map(({ name }) => name);
       const more = left.length > MOST_NAMES ? ", …" : "";

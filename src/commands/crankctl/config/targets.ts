@@ -52,7 +52,8 @@ export const targetOf = async (
   const address = await controlAddress(flags, environment);
   const where = crank.prefix === undefined && prefix !== undefined ? ["-prefix", prefix] : [];
   const start = ["crank", ...where, ...crankArguments(service)].map(quoted).join(" ");
-  return { service, session: new Session(address, session.json, session.out, session.err), start };
+  const ownSession = new Session(address, session.json, session.out, session.err, `crankctl: ${service.name}`);
+  return { service, session: ownSession, start };
 };
 
 const under = (directory: string, path: string): string => (path.startsWith("/") ? path : `${directory}/${path}`);

@@ -39,7 +39,7 @@ export const run = command({
         return await deployDirectly({ ...params, ...variables })(session);
       } catch (error) {
         if (!(error instanceof EnvFileError)) throw error;
-        session.err.write(`ERROR: ${escapeControls(error.message)}\n`);
+        session.err.write(`crankctl run: ${escapeControls(error.message)}\n`);
         return WRONG_USAGE;
       }
     };

@@ -1,4 +1,4 @@
-// The live line of `run -wait` on a terminal, made from the progress events of the rollout.
+// The live line of `run -wait` on a terminal, or its lines elsewhere, made from the progress events of the rollout.
 import { host } from "#host";
 import type { CoreEntry } from "../../../control/messages.ts";
 import { describeServiceEvent } from "../../../core/describe.ts";
@@ -128,5 +128,32 @@ export class LiveLine {
     if (line === this.#drawn) return;
     this.#drawn = line;
     this.#out.writeNow(`${CLEAR_LINE}${line}`);
+  }
+}
+
+/** What changes a worker, and is a line where there is no terminal. */
+const SHOWN: ReadonlySet<CoreEntry["kind"]> = new Set([
+  "workerStarted",
+  "workerReady",
+  "workerStopping",
+  "workerGone",
+  "workerFailed",
+]);
+
+/** Prints a line for each worker that changes, until it is ended. */
+export class ProgressLines {
+  readonly #out: Output;
+  #isEnded = false;
+
+  constructor(out: Output) {
+    this.#out = out;
+  }
+
+  show(event: CoreEntry): void {
+    if (!this.#isEnded && SHOWN.has(event.kind)) this.#out.writeNow(`${escapeControls(describeServiceEvent(event))}\n`);
+  }
+
+  end(): void {
+    this.#isEnded = true;
   }
 }
