@@ -42,7 +42,7 @@ export const selectWorkers = (state: State, selector: Selector, unselected: "all
 
 const shown = ({ cwd, file }: Resolved): { cwd: string; file: string } => ({ cwd, file });
 
-const workerInfo = (store: Store, worker: Worker): WorkerInfo => {
+const workerInfo = (store: Store, worker: Worker, now: number): WorkerInfo => {
   const spec = store.core.generations[worker.generation]?.spec;
   const descriptors = store.descriptorStore.startedWith[worker.id];
   return {
@@ -54,7 +54,7 @@ const workerInfo = (store: Store, worker: Worker): WorkerInfo => {
     command: spec?.command ?? [],
     ...(spec?.resolved ? { resolved: shown(spec.resolved) } : {}),
     startedAt: wallTime(store.facts, worker.startedAt),
-    uptime: Math.max(0, Math.round(store.platform.monotonicNow() - worker.startedAt)) / 1000,
+    uptime: Math.max(0, Math.round(now - worker.startedAt)) / 1000,
     ...(descriptors === undefined ? {} : { descriptors }),
     restarts: worker.restarts ?? 0,
     usage: usageOf(store, worker.id),
@@ -75,7 +75,13 @@ const reportedState = (report: WorkerReport = {}): Pick<WorkerInfo, "status" | "
 
 /** The answer to `ps`. */
 export const workersFor = (store: Store, selector: Selector): WorkerInfo[] =>
-  selectWorkers(store.core, selector, "all").map((worker) => workerInfo(store, worker));
+  infosOf(store, selectWorkers(store.core, selector, "all"));
+
+/** All at one time, which is asked of the system once. */
+const infosOf = (store: Store, workers: readonly Worker[]): WorkerInfo[] => {
+  const now = store.platform.monotonicNow();
+  return workers.map((worker) => workerInfo(store, worker, now));
+};
 
 type Queues = Readonly<Record<number, { readonly queue: number; readonly limit: number }>>;
 
@@ -94,7 +100,7 @@ export const status = (store: Store, queues: Queues): Status => {
     sockets: serviceSockets(store).map((socket) => socketInfo(store, socket, queues)),
     rollout: rolloutInfo(store),
     draining: drainingInfo(store),
-    workers: allWorkers(store.core.workers).map((worker) => workerInfo(store, worker)),
+    workers: infosOf(store, allWorkers(store.core.workers)),
     ...(store.serviceManager.lastFailure === null ? {} : { lastFailure: store.serviceManager.lastFailure }),
     ...unwritten(store),
     ...(store.stored.size === 0 ? {} : { stored: storedInfo(store, generations[shown ?? 0]?.spec) }),

@@ -28,8 +28,15 @@ export const offsetText = (offset: number): string => {
  */
 export const isoTime = (facts: Pick<KeeperFacts, "zone">, wallMs: number): string => {
   const offset = Math.trunc(offsetAt(facts, wallMs) / 60) * 60;
-  return `${new Date(wallMs + offset * 1000).toISOString().slice(0, -1)}${offsetText(offset)}`;
+  if (offset !== lastOffset) {
+    lastOffset = offset;
+    lastText = offsetText(offset);
+  }
+  return new Date(wallMs + offset * 1000).toISOString().slice(0, -1) + lastText;
 };
+/** It changes twice a year. */
+let lastOffset = 0;
+let lastText = "+00:00";
 
 /**
  * A CLOCK_MONOTONIC time as wall clock, as `isoTime` writes it. Cached, because one time is often used several times.

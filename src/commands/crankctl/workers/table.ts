@@ -3,13 +3,17 @@ import type { Usage, WorkerInfo } from "../../../control/messages.ts";
 import { escapeControls, quoted, size, span, table } from "../../terminal.ts";
 
 /** `PID ID STATE "CWD" [COMMAND]`, one line per worker. */
-export const workerLines = (workers: readonly WorkerInfo[]): string =>
-  workers
-    .map(
-      (worker) =>
-        `${worker.pid ?? 0} ${worker.id} ${worker.state.toUpperCase()} ${quoted(worker.cwd)} [${commandText(worker)}]\n`,
-    )
-    .join("");
+export const workerLines = (workers: readonly WorkerInfo[]): string => {
+  const ends = new Map<string, string>();
+  const lines = workers.map((worker) => {
+    // Workers of one generation have the same directory and command.
+    const key = `${worker.cwd}\0${worker.command.join("\0")}`;
+    const end = ends.get(key) ?? `${quoted(worker.cwd)} [${commandText(worker)}]\n`;
+    ends.set(key, end);
+    return `${worker.pid ?? 0} ${worker.id} ${worker.state.toUpperCase()} ${end}`;
+  });
+  return lines.join("");
+};
 
 /** A table with a header. */
 export const workerTable = (workers: readonly WorkerInfo[]): string => {
