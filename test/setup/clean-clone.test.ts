@@ -24,7 +24,7 @@ const COMPAT = ["socketmaster", "einhorn", "einhornsh", "einhyrningsins", "einhy
 const COMMANDS = [...OWN, ...COMPAT];
 /** einhorn and its shell exit with 1 when asked for help, as the originals do. */
 const helpStatus = (name: string): number => (name.startsWith("einhorn") ? 1 : 0);
-const VERSION = /^\d+\.\d+\.\d+\n$/;
+const VERSION = /^crank \d+\.\d+\.\d+\n$/;
 const LONG = 240_000;
 /** Of four, each of which takes seconds to compile. */
 const ENGINE_OBJECT = "build/engine/module/quickjs_0.o";

@@ -240,7 +240,11 @@ describe("a crank", () => {
     await service.kill();
     process.kill(second, "SIGKILL");
     await waitFor("its end", () => !isAlive(second));
-    const { status, stdout } = await dryRun();
+    // The killed crank has its lock until the kernel has closed its files.
+    const { status, stdout } = await waitFor("the lock", async () => {
+      const ended = await dryRun();
+      return ended.stdout.startsWith("crank is running") ? null : ended;
+    });
     expect(status).toBe(0);
     expect(stdout).toContain("would adopt 1 of 2 workers");
     expect(stdout).toContain(`worker 1 (pid ${first}): adopted, with its output (descriptor 1)`);

@@ -32,6 +32,6 @@ test("-syslog with -log-format json is refused, with the reason", async () => {
   const ended = await web.bench.run([CRANK, "-name", "web", "-bind", "127.0.0.1:0", "-syslog", "-log-format", "json"]);
   expect([ended.status, ended.stderr]).toEqual([
     2,
-    expect.stringContaining("-syslog has only the text format; omit -log-format json"),
+    expect.stringContaining("-log-format json: -syslog has only the text format"),
   ]);
 });
