@@ -74,7 +74,11 @@ cp -a ${root}/. %{buildroot}/
 /usr/lib/tmpfiles.d/crank.conf
 /usr/share/man/man*/crank*
 /usr/share/bash-completion/completions/crank*
+%dir /usr/share/zsh
+%dir /usr/share/zsh/site-functions
 /usr/share/zsh/site-functions/_crankctl
+%dir /usr/share/fish
+%dir /usr/share/fish/vendor_completions.d
 /usr/share/fish/vendor_completions.d/crank*
 
 %files compat

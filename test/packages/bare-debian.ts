@@ -1,7 +1,7 @@
 // A Debian with only its base system, below the test's directory: debootstrap makes it, and a process in its own namespaces
 // keeps /proc mounted in it. It shares this machine's network.
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { cpSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { type Bench, type Ended, ROOT, type Running } from "../e2e/harness/bench.ts";
 import { descendants } from "../e2e/harness/processes.ts";
@@ -10,6 +10,10 @@ import { type Fact, ROOT_USER } from "../needs.ts";
 
 /** The system is made once for all tests of a run of this machine. */
 const BASE = join(ROOT, "build/packages-base");
+
+/** Makes it below another name first: a run that was ended leaves none that looks complete. Arguments: its path, the mirror. */
+const MAKE_BASE = `test ! -e "$1" || exit 0
+rm -rf --one-file-system "$1.new" && debootstrap --variant=minbase bookworm "$1.new" $2 && mv "$1.new" "$1"`;
 
 /** The mirror that apt uses; "": that of debootstrap. */
 const mirror = (): string => {
@@ -48,17 +52,8 @@ export class BareDebian {
   }
 
   static async make(bench: Bench): Promise<BareDebian> {
-    if (!existsSync(join(BASE, "etc/debian_version"))) {
-      mkdirSync(BASE, { recursive: true });
-      const made = await bench.run([
-        "debootstrap",
-        "--variant=minbase",
-        "bookworm",
-        BASE,
-        ...(mirror() === "" ? [] : [mirror()]),
-      ]);
-      if (made.status !== 0) throw new Error(`debootstrap: ${made.stdout.slice(-500)}${made.stderr}`);
-    }
+    const made = await bench.run(["flock", `${BASE}.lock`, "sh", "-c", MAKE_BASE, "sh", BASE, mirror()]);
+    if (made.status !== 0) throw new Error(`debootstrap: ${made.stdout.slice(-500)}${made.stderr}`);
     const directory = join(bench.directory, "debian");
     const copied = await bench.run(["cp", "-a", BASE, directory]);
     if (copied.status !== 0) throw new Error(copied.stderr);

@@ -74,7 +74,7 @@ describe("a journal", () => {
       wrong[at] = (wrong[at] ?? 0) ^ 0x41;
       await check(wrong);
     }
-    expect([...seen].sort()).toEqual(["adopt", "aside", "nobody"]);
+    expect([...seen].sort()).toEqual(["adopt", "aside", "noWorkers"]);
   });
 
   test("that cannot be read is kept and named, and none of it is used", async () => {

@@ -7,6 +7,9 @@ import { changeKeeper } from "../harness/installation.ts";
 import { Upgraded } from "../harness/upgraded.ts";
 import { waitFor } from "../harness/wait.ts";
 
+/** Without pids and times, which differ between two runs. */
+const untimed = (text: string): string => text.replace(/pid \d+/g, "pid N").replace(/\d+(\.\d+)? s\b/g, "N s");
+
 const services: Upgraded[] = [];
 afterEach(async () => {
   for (const service of services.splice(0)) await service.clean();
@@ -92,7 +95,7 @@ const rollout: Scenario = async (service, at) => {
   const { status, stdout } = await waiting;
   await untilHappened(service, "workerGone", 2);
   await at();
-  return [status, stdout, (await service.ask()).split(" ")[0], await lives(service)];
+  return [status, untimed(stdout), (await service.ask()).split(" ")[0], await lives(service)];
 };
 
 const failure: Scenario = async (service, at) => {
@@ -107,7 +110,7 @@ const failure: Scenario = async (service, at) => {
   release(service, "two", 3);
   const { status, stdout } = await waiting;
   await at();
-  return [status, stdout, (await service.ask()).split(" ")[0], await lives(service)];
+  return [status, untimed(stdout), (await service.ask()).split(" ")[0], await lives(service)];
 };
 
 const drain: Scenario = async (service, at) => {
@@ -155,7 +158,13 @@ const shutdown: Scenario = async (service, at) => {
   const events = await lives(service);
   writeFileSync(go, "");
   const [{ stdout }, { status }] = [await waiting, await service.crank.ended];
-  return [stdout, status, events, existsSync(service.path("web.ctl")), existsSync(service.path("web.run/journal"))];
+  return [
+    untimed(stdout),
+    status,
+    events,
+    existsSync(service.path("web.ctl")),
+    existsSync(service.path("web.run/journal")),
+  ];
 };
 
 describe("an upgrade changes nothing at any point", () => {
