@@ -36,9 +36,10 @@ export const checkAccepting = async (store: Store, now: number): Promise<AcceptR
   const { acceptCheck: check } = store;
   if (check === null) return null;
   const worker = checkedWorker(store, check.generation);
-  const doubt = worker ? await doubtOf(store, worker) : null;
+  const seen = worker ? await doubtOf(store, worker) : null;
+  const doubt = seen === "unseen" ? null : seen;
   const waited = doubt !== null && doubt.waiting > 0 ? check.waited + 1 : 0;
-  if (doubt !== null && now < check.until) {
+  if (seen !== null && now < check.until) {
     saveAcceptCheck(store, { ...check, at: Math.min(now + CHECK_EVERY_MS, check.until), waited });
     return null;
   }
@@ -63,18 +64,23 @@ const warn = (
   return describeSupervisorEvent(event);
 };
 
-/** null: it is seen to accept, or listens nowhere else, or it is not completely visible. */
-const doubtOf = async (store: Store, worker: Worker): Promise<Doubt | null> => {
+/**
+ * null: it is seen to accept, or listens nowhere else. `unseen`: this look did not show everything, as on a machine with
+ * many connections, whose tables change while they are read.
+ */
+const doubtOf = async (store: Store, worker: Worker): Promise<Doubt | "unseen" | null> => {
   const { pid } = worker;
   const listeners = acceptingListeners(store);
   if (pid === null || listeners.length === 0) return null;
   const processes = store.platform.processTree;
   const tree = await lookAt(store, worker, { processes, listeners, all: true });
-  if (!tree?.isWhole) return null;
+  if (tree === null) return null;
+  if (!tree.isWhole) return "unseen";
   const others = elsewhere(processes, tree.processes, listeners).filter((other) => isPublic(store, other));
   if (others.length === 0) return null;
   const waits = tree.processes.map((process) => processes.waits(process.pid));
   const queues = processes.queues(pid, new Set(listeners.map(({ inode }) => inode)));
+  if (listeners.some(({ inode }) => !queues.has(inode))) return "unseen";
   const unaccepted = listeners.filter(({ inode }) => {
     const isHeld = tree.processes.some(({ inodes }) => inodes.has(inode));
     const isWatched = waits.some(({ watched }) => watched.has(inode));
