@@ -72,6 +72,7 @@ help:
 	echo 'make install-compat   the commands of socketmaster, einhorn and einhyrningsins beside it'
 	echo 'make install-completions  completion of bash, zsh and fish, into PREFIX/share'
 	echo 'make install-systemd  the unit crank@.service, into UNITS=$(UNITS)'
+	echo 'make release VERSION=1.2.3  set the version, check, build the packages, commit and tag'
 	echo 'make packages   .deb, .rpm, tarball, npm packages and an OCI image layout, into build/packages'
 	echo 'make clean      remove what was built (node_modules stays; make distclean removes it too)'
 
