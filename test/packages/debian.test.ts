@@ -59,6 +59,8 @@ bare.test(
     const answered = clients.counts.answered;
     await waitFor("answers after the upgrade", () => clients.counts.answered > answered + 20);
     expect(await debian.run(...ctl, "run", "-wait", "--", worker, "two")).toMatchObject({ status: 0 });
+    // Those that the old worker sent away are back.
+    await waitFor("clients that stay", () => clients.staying === 20);
     expect(await clients.stop()).toMatchObject({ refused: 0, reset: 0, cut: 0, problems: [] });
 
     await debian.run(...ctl, "shutdown", "-wait");
